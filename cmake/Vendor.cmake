@@ -1,0 +1,59 @@
+# pyollama::llama, pyollama::common and pyollama::mtmd, from the source tree that vendor.lock pins.
+# Looked for in this order: PYOLLAMA_VENDOR_DIR, third_party/llama.cpp, else fetched into the latter.
+
+set(PYOLLAMA_VENDOR_DIR "" CACHE PATH "An unpacked llama.cpp tree to build instead of the pinned one")
+set(vendor_lock ${CMAKE_CURRENT_LIST_DIR}/vendor.lock)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${vendor_lock})
+
+if(PYOLLAMA_VENDOR_DIR)
+  set(vendor_dir ${PYOLLAMA_VENDOR_DIR})
+  if(NOT EXISTS ${vendor_dir}/include/llama.h)
+    message(FATAL_ERROR "PYOLLAMA_VENDOR_DIR=${vendor_dir} holds no llama.cpp tree (include/llama.h is missing)")
+  endif()
+else()
+  set(vendor_dir ${PROJECT_SOURCE_DIR}/third_party/llama.cpp)
+  file(STRINGS ${vendor_lock} pinned REGEX "^sha256")
+  string(REGEX REPLACE "^sha256 *= *" "" pinned "${pinned}")
+  set(present "")
+  if(EXISTS ${vendor_dir}/PINNED)
+    file(STRINGS ${vendor_dir}/PINNED present LIMIT_COUNT 1)
+  endif()
+  if(NOT present STREQUAL pinned)
+    execute_process(
+      COMMAND ${Python_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/vendor.py ${vendor_lock} ${vendor_dir}
+      RESULT_VARIABLE failed ERROR_VARIABLE reason)
+    if(failed)
+      message(FATAL_ERROR "${reason}")
+    endif()
+  endif()
+endif()
+
+# Nothing of upstream but the libraries; nothing that goes to the network at configure time.
+foreach(off BUILD_SHARED_LIBS GGML_OPENMP GGML_CCACHE GGML_CUDA_NCCL GGML_RPC_RDMA LLAMA_OPENSSL LLAMA_SUBPROCESS
+            LLAMA_BUILD_COMMON LLAMA_BUILD_TOOLS LLAMA_BUILD_TESTS LLAMA_BUILD_EXAMPLES LLAMA_BUILD_SERVER
+            LLAMA_BUILD_APP LLAMA_BUILD_UI LLAMA_USE_PREBUILT_UI LLAMA_LLGUIDANCE MTMD_VIDEO)
+  set(${off} OFF CACHE BOOL "" FORCE)
+endforeach()
+set(LLAMA_BUILD_MTMD ON CACHE BOOL "" FORCE)
+
+add_subdirectory(${vendor_dir} third_party/llama.cpp EXCLUDE_FROM_ALL SYSTEM)
+add_library(pyollama::llama ALIAS llama)
+add_library(pyollama::mtmd ALIAS mtmd)
+
+# The part of common/ that neither downloads nor parses command lines (upstream's own target does both).
+set(common_dir ${vendor_dir}/common)
+include(${common_dir}/parsers/sources.cmake)
+configure_file(${common_dir}/build-info.cpp.in build-info.cpp)
+set(common_sources
+    common log sampling speculative fit reasoning-budget imatrix-loader unicode trie llguidance
+    ngram-cache ngram-map ngram-mod json json-schema json-schema-to-grammar peg-parser
+    chat chat-auto-parser-generator chat-auto-parser-helpers chat-diff-analyzer chat-peg-parser
+    jinja/lexer jinja/parser jinja/runtime jinja/value jinja/string jinja/caps)
+list(TRANSFORM common_sources PREPEND ${common_dir}/)
+list(TRANSFORM common_sources APPEND .cpp)
+add_library(po_common STATIC EXCLUDE_FROM_ALL
+            ${common_sources} ${LLAMA_CHAT_PARSERS_SOURCES} ${CMAKE_CURRENT_BINARY_DIR}/build-info.cpp)
+target_include_directories(po_common SYSTEM PUBLIC ${common_dir} ${vendor_dir}/src)
+target_compile_features(po_common PUBLIC cxx_std_17)
+target_link_libraries(po_common PUBLIC llama vendor::nlohmann Threads::Threads)
+add_library(pyollama::common ALIAS po_common)

@@ -1,0 +1,129 @@
+"""Bring the vendored native source tree into place: fetch, verify, trim.
+
+Run by cmake/Vendor.cmake as ``python vendor.py LOCK DESTINATION``. Needs only the standard library and pip.
+Leaves DESTINATION complete or absent, never half-written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path, PurePosixPath
+
+# What we compile, plus the GPU backends that a user may switch on (docs/howto/gpu.md).
+KEEP_DIRECTORIES = (
+    "cmake",
+    "common",
+    "ggml/cmake",
+    "ggml/include",
+    "ggml/src/ggml-blas",
+    "ggml/src/ggml-cpu",
+    "ggml/src/ggml-cuda",
+    "ggml/src/ggml-hip",
+    "ggml/src/ggml-metal",
+    "ggml/src/ggml-vulkan",
+    "include",
+    "licenses",
+    "src",
+    "tools/mtmd",
+    "vendor/hash",
+    "vendor/miniaudio",
+    "vendor/nlohmann",
+    "vendor/sheredom",
+    "vendor/stb",
+)
+# Single files beside those folders: a folder named here keeps its own files, not its subfolders.
+KEEP_FILES_OF = (".", "ggml", "ggml/src", "vendor")
+DROP_DIRECTORIES = ("tools/mtmd/tests", "tools/mtmd/legacy-models", "tools/mtmd/debug")
+DROP_SUFFIXES = (".md", ".jpeg", ".mp3", ".mp4", ".nix", ".lock", ".ini", ".toml", ".txt.in")
+
+
+class VendorError(Exception):
+    """Something a user must act on; the text is the whole message."""
+
+
+def read_lock(path: Path) -> dict[str, str]:
+    """The ``key = value`` lines of vendor.lock."""
+    pairs = (line.split("=", 1) for line in path.read_text().splitlines() if "=" in line and not line.startswith("#"))
+    return {key.strip(): value.strip() for key, value in pairs}
+
+
+def download(lock: dict[str, str], folder: Path) -> Path:
+    """Fetch the archive with pip, which honours the user's own index and proxy settings."""
+    requirement = f"{lock['package']}=={lock['version']}"
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", lock["package"]]
+    # --no-build-isolation with an empty build step is not offered by pip: it reads the metadata, no more.
+    done = subprocess.run([*command, "-d", str(folder), requirement], capture_output=True, text=True)
+    archive = folder / lock["archive"]
+    if not archive.exists():
+        raise VendorError(
+            f"could not fetch the native sources ({requirement}): {last_line(done.stderr)}\n"
+            "Without a network, build from our sdist, or unpack that archive and pass\n"
+            "  -C cmake.define.PYOLLAMA_VENDOR_DIR=/path/to/vendor/llama.cpp"
+        )
+    return archive
+
+
+def last_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("[notice]")]
+    return lines[-1] if lines else "pip said nothing"
+
+
+def verify(archive: Path, expected: str) -> None:
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    if digest != expected:
+        raise VendorError(
+            f"{archive.name} is not the archive that cmake/vendor.lock pins:\n"
+            f"  expected sha256 {expected}\n  received sha256 {digest}\n"
+            "Nothing was unpacked. Check the package index you fetch from."
+        )
+
+
+def wanted(name: PurePosixPath) -> bool:
+    """Whether a file of the tree is one that a build reads."""
+    if any(name.is_relative_to(folder) for folder in DROP_DIRECTORIES) or name.suffix in DROP_SUFFIXES:
+        return False
+    if str(name.parent) in KEEP_FILES_OF:
+        return name.name in {"LICENSE", "AUTHORS"} or name.suffix in {".txt", ".c", ".cpp", ".h", ".in"}
+    return any(name.is_relative_to(folder) for folder in KEEP_DIRECTORIES)
+
+
+def unpack(archive: Path, lock: dict[str, str], target: Path) -> None:
+    """Write the wanted files of the archive's subtree below target."""
+    root = PurePosixPath(lock["archive"].removesuffix(".tar.gz")) / lock["subtree"]
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            path = PurePosixPath(member.name)
+            if member.isfile() and path.is_relative_to(root) and wanted(path.relative_to(root)):
+                content = tar.extractfile(member)
+                assert content is not None
+                out = target / path.relative_to(root)
+                out.parent.mkdir(parents=True, exist_ok=True)
+                out.write_bytes(content.read())
+
+
+def main(lock_path: Path, destination: Path) -> None:
+    lock = read_lock(lock_path)
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".vendor-") as work:
+        print(f"fetching {lock['package']} {lock['version']} for its native sources", flush=True)
+        archive = download(lock, Path(work))
+        verify(archive, lock["sha256"])
+        tree = Path(work) / "tree"
+        unpack(archive, lock, tree)
+        (tree / "PINNED").write_text(lock["sha256"] + "\n")
+        if destination.exists():
+            shutil.rmtree(destination)
+        os.replace(tree, destination)
+
+
+if __name__ == "__main__":
+    try:
+        main(Path(sys.argv[1]), Path(sys.argv[2]))
+    except VendorError as error:
+        sys.exit(f"pyollama: {error}")

@@ -1,0 +1,201 @@
+"""Every error we raise on purpose: its HTTP status and the sentence a user reads.
+
+Classes take facts, not sentences; the wording lives here. A bug is not a PyollamaError.
+"""
+
+from __future__ import annotations
+
+
+class PyollamaError(Exception):
+    """Anything we raise on purpose. ``str(error)`` is fit to show to a user."""
+
+    status = 500
+
+
+# --- requests ---------------------------------------------------------------------------------------------------------
+
+
+class BadRequest(PyollamaError):
+    """A request that cannot be understood; the text is the whole message."""
+
+    status = 400
+
+
+class MissingBody(BadRequest):
+    def __init__(self) -> None:
+        super().__init__("missing request body")
+
+
+class TruncatedJson(BadRequest):
+    def __init__(self) -> None:
+        super().__init__("unexpected EOF")
+
+
+class BodyTooLarge(PyollamaError):
+    status = 413
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"request body is larger than {limit} bytes")
+
+
+class OptionTypeError(PyollamaError):
+    """A model option of the wrong JSON type (api.md section 6)."""
+
+    def __init__(self, name: str, expected: str) -> None:
+        super().__init__(f'option "{name}" must be of {expected}')
+
+
+class OptionRangeError(BadRequest):
+    def __init__(self, name: str, value: object, allowed: str) -> None:
+        super().__init__(f'option "{name}" is {value}, but must be {allowed}')
+
+
+class NotSupported(PyollamaError):
+    """Something of the API that this version does not do yet, refused instead of done wrongly."""
+
+    status = 501
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} is not supported by this version of pyollama")
+
+
+# --- names and the store ----------------------------------------------------------------------------------------------
+
+
+class InvalidName(BadRequest):
+    def __init__(self, text: str = "invalid model name") -> None:
+        super().__init__(text)
+
+
+class ModelNotFound(PyollamaError):
+    status = 404
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"model '{name}' not found")
+
+
+class InvalidDigest(BadRequest):
+    def __init__(self) -> None:
+        super().__init__("invalid digest format")
+
+
+class DigestMismatch(BadRequest):
+    def __init__(self, expected: str, actual: str) -> None:
+        super().__init__(f'digest mismatch, expected "{expected}", got "{actual}"')
+
+
+class BlobNotFound(PyollamaError):
+    status = 404
+
+    def __init__(self, digest: str) -> None:
+        super().__init__(f'blob "{digest}" not found')
+
+
+class BrokenManifest(PyollamaError):
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"manifest {path} is unreadable: {reason}")
+
+
+class StoreError(PyollamaError):
+    """The file system refused something: full disk, permissions. The text is the system's, with the path."""
+
+
+# --- model files ------------------------------------------------------------------------------------------------------
+
+
+class GGUFError(BadRequest):
+    """A model file that is not a sound GGUF. Says the file, the byte offset and the reason."""
+
+    def __init__(self, path: str, offset: int, reason: str) -> None:
+        super().__init__(f"{path}: {reason} (at byte {offset})")
+        self.path, self.offset, self.reason = path, offset, reason
+
+
+# --- creating models --------------------------------------------------------------------------------------------------
+
+
+class ModelfileError(BadRequest):
+    """A Modelfile that does not parse; the text carries line and column."""
+
+
+class CreateError(PyollamaError):
+    """A create that cannot go on for a reason of the request. The text is the whole message."""
+
+    def __init__(self, text: str, status: int = 400) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+# --- running models ---------------------------------------------------------------------------------------------------
+
+
+class MissingCapability(BadRequest):
+    """``name`` comes quoted or full as api.md section 5.1 wants it."""
+
+    def __init__(self, name: str, *missing: str) -> None:
+        super().__init__(f"{name} does not support " + "\n".join(missing))
+
+
+class ServerBusy(PyollamaError):
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("server busy, please try again.  maximum pending requests exceeded")
+
+
+class LoadFailed(PyollamaError):
+    """The engine refused the file. ``reason`` is its last error line."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"failed to load model: {reason}; the file may be damaged, pull or create the model again")
+
+
+class LoadStalled(PyollamaError):
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"timed out waiting for the model to load: no progress for {seconds:g} s")
+
+
+class NotEnoughMemory(PyollamaError):
+    def __init__(self, needed: str, available: str) -> None:
+        super().__init__(f"model requires more system memory ({needed}) than is available ({available})")
+
+
+class RunnerLost(PyollamaError):
+    """The model's process ended while it had work. The model is loaded anew by the next request."""
+
+    def __init__(self, cause: str = "") -> None:
+        super().__init__(
+            "model runner has unexpectedly stopped, this may be due to resource limitations or an internal error, "
+            "check ollama server logs for details" + (f": {cause}" if cause else "")
+        )
+
+
+class EngineRefused(PyollamaError):
+    """The engine could not serve one request; the text is its reason."""
+
+    def __init__(self, text: str, status: int = 500) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class PromptTooLong(BadRequest):
+    """The prompt does not fit and truncation is off (api.md D4). n_tokens and n_ctx are in tokens."""
+
+    def __init__(self, n_tokens: int, n_ctx: int) -> None:
+        super().__init__(
+            f"request ({n_tokens} tokens) exceeds the available context size ({n_ctx} tokens), try increasing it"
+        )
+        self.n_tokens, self.n_ctx = n_tokens, n_ctx
+
+
+class InputTooLong(BadRequest):
+    def __init__(self) -> None:
+        super().__init__("the input length exceeds the context length")
+
+
+class TemplateError(PyollamaError):
+    """A prompt template that does not parse or fails while rendering."""
+
+    def __init__(self, text: str, status: int = 500) -> None:
+        super().__init__(text)
+        self.status = status

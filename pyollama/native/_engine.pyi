@@ -1,0 +1,90 @@
+"""One loaded model and its scheduler thread (csrc/engine)."""
+
+from collections.abc import Sequence
+
+def system_info() -> str:
+    """CPU features and backends compiled in, in ggml's own words."""
+
+def version() -> str:
+    """Version of the vendored tree, e.g. "0.5.0-dev (ggml 0.25.3)"."""
+
+def devices() -> list[dict[str, object]]:
+    """Compute devices: name, description, kind ("cpu", "gpu", "igpu", "accel"), memory_free, memory_total (bytes)."""
+
+class EngineClosed(Exception):
+    """The engine was closed; nothing can be submitted any more."""
+
+class Engine:
+    """One loaded model and its scheduler thread.
+
+    The constructor returns at once; loading goes on in the scheduler thread and is reported by events.
+    Any thread may call, but only one may drain(). Only close() waits.
+
+    Events are tuples that encode to MessagePack exactly as the structs of pyollama.wire.runner do:
+    ``(tag, fields...)``.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: Sequence[str],
+        adapters: Sequence[str] = (),
+        n_ctx: int = 4096,
+        n_cells: int = 8192,
+        n_seq_max: int = 64,
+        n_batch: int = 512,
+        n_threads: int,
+        n_threads_batch: int,
+        n_gpu_layers: int = -1,
+        main_gpu: int | None = None,
+        use_mmap: bool | None = None,
+        use_mlock: bool = False,
+        flash_attention: bool | None = None,
+        kv_cache_type: str = "f16",
+        rope_frequency_base: float = 0.0,
+        rope_frequency_scale: float = 0.0,
+    ) -> None: ...
+    def fileno(self) -> int:
+        """A descriptor that is readable while events wait."""
+    def drain(self, limit: int = 256) -> list[tuple[object, ...]]:
+        """Take up to limit ready events. Wait for fileno() to become readable first."""
+    def generate(
+        self,
+        id: int,
+        prompt: str,
+        *,
+        n_ctx: int,
+        num_predict: int = -1,
+        num_keep: int = 4,
+        shift: bool = True,
+        truncate: bool = False,
+        stop: Sequence[str] = (),
+        logprobs: int = -1,
+        want_context: bool = False,
+        temperature: float = 0.8,
+        top_k: int = 40,
+        top_p: float = 0.9,
+        min_p: float = 0.0,
+        typical_p: float = 1.0,
+        repeat_last_n: int = 64,
+        repeat_penalty: float = 1.0,
+        presence_penalty: float = 0.0,
+        frequency_penalty: float = 0.0,
+        mirostat: int = 0,
+        mirostat_tau: float = 5.0,
+        mirostat_eta: float = 0.1,
+        seed: int = -1,
+    ) -> None:
+        """Submit a completion. Tokenises in the calling thread without the GIL; all else comes as events."""
+    def embed(self, id: int, texts: Sequence[str], *, n_ctx: int, truncate: bool = True, normalize: bool = True) -> None:
+        """Submit texts to embed, many per batch. Answered by one Embedded or Failed event."""
+    def cancel(self, id: int) -> None:
+        """Stop one request. Idempotent; its finish event still arrives."""
+    def tokenize(self, text: str, *, add_special: bool = True, parse_special: bool = True) -> list[int]:
+        """Token ids of a text. After loading only."""
+    def detokenize(self, tokens: Sequence[int]) -> str:
+        """Text of token ids, special tokens spelled out. ValueError for an id outside the vocabulary."""
+    def render(self, request: bytes) -> bytes:
+        """Render a chat with the GGUF's Jinja template (csrc/chat). ValueError with the template's own reason."""
+    def close(self, *, finish: bool = False) -> None:
+        """Join the threads and free the context. Idempotent. finish: let running requests end first."""

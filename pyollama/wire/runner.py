@@ -1,0 +1,211 @@
+"""Frames between the server and a runner process (one per loaded model).
+
+A frame is a 4-byte little-endian length, then MessagePack. Server to runner: one ``Command``. Runner to server: a list
+of ``Event``, everything that happened in one engine step. Structs are arrays on the wire (field names cost bytes and
+time per token), so fields are only ever added at the end.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+# --- server to runner -------------------------------------------------------------------------------------------------
+
+
+class LoadSpec(Struct, array_like=True, tag="load"):
+    """The first frame: which files to load and how. Paths are absolute."""
+
+    model: list[str]  # one GGUF, or the parts of a split one in order
+    adapters: list[str] = []
+    n_ctx: int = 4096  # most tokens one request may hold
+    n_cells: int = 8192  # tokens the shared KV pool holds for all requests together
+    n_seq_max: int = 64
+    n_batch: int = 512
+    n_threads: int = 0  # 0: from affinity and cgroup quota
+    n_threads_batch: int = 0
+    n_gpu_layers: int = -1
+    main_gpu: int | None = None
+    use_mmap: bool | None = None
+    use_mlock: bool = False
+    flash_attention: bool | None = None
+    kv_cache_type: str = "f16"
+    rope_frequency_base: float = 0.0  # 0: the model's
+    rope_frequency_scale: float = 0.0
+
+
+class Sampling(Struct, array_like=True):
+    """How the next token is chosen (api.md section 6.1). Defaults are Ollama's."""
+
+    temperature: float = 0.8
+    top_k: int = 40
+    top_p: float = 0.9
+    min_p: float = 0.0
+    typical_p: float = 1.0
+    repeat_last_n: int = 64
+    repeat_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    mirostat: int = 0
+    mirostat_tau: float = 5.0
+    mirostat_eta: float = 0.1
+    seed: int = -1
+
+
+class Generate(Struct, array_like=True, tag="generate"):
+    """Complete a prompt. Answered by Piece events, then one Finished or Failed."""
+
+    id: int
+    prompt: str
+    n_ctx: int
+    sampling: Sampling
+    num_predict: int = -1
+    num_keep: int = 4
+    shift: bool = True
+    truncate: bool = False  # true: cut a too long prompt from its middle; false: Failed with code too_long
+    stop: list[str] = []
+    logprobs: int = -1  # -1 none; n >= 0: the chosen token's, and n alternatives
+    want_context: bool = False  # put prompt and answer token ids into Finished
+
+
+class Render(Struct, array_like=True, tag="render"):
+    """Render a chat with the GGUF's own Jinja template. Answered by Rendered or Failed."""
+
+    id: int
+    request: bytes  # JSON: messages, tools, enable_thinking, reasoning_effort, add_generation_prompt
+
+
+class Tokenize(Struct, array_like=True, tag="tokenize"):
+    """Count and list the tokens of each text, BOS included where the model adds it. Answered by Tokens."""
+
+    id: int
+    texts: list[str]
+
+
+class Detokenize(Struct, array_like=True, tag="detokenize"):
+    """Text of token ids, special tokens spelled out. Answered by Text, or Failed for an unknown id."""
+
+    id: int
+    tokens: list[int]
+
+
+class Embed(Struct, array_like=True, tag="embed"):
+    """One vector per text. Answered by Embedded or Failed."""
+
+    id: int
+    texts: list[str]
+    n_ctx: int
+    truncate: bool = True  # false: Failed with code too_long
+    normalize: bool = True
+
+
+class Cancel(Struct, array_like=True, tag="cancel"):
+    """Stop a request. Idempotent; a Finished with reason "cancelled" still arrives unless it had ended before."""
+
+    id: int
+
+
+Command = LoadSpec | Generate | Render | Tokenize | Detokenize | Embed | Cancel
+
+# --- runner to server -------------------------------------------------------------------------------------------------
+
+
+class Loading(Struct, array_like=True, tag=0):
+    """Part of the model that is loaded, 0 to 1."""
+
+    progress: float
+
+
+class Loaded(Struct, array_like=True, tag=1):
+    """The model answers from now on. Sizes in bytes, lengths in tokens."""
+
+    n_ctx_train: int
+    n_cells: int
+    n_vocab: int
+    n_embd: int
+    adds_bos: bool
+    size: int  # weights, KV pool and compute buffers together
+    size_vram: int  # the part of size on GPUs
+    n_threads: int
+    n_gpu_layers: int
+    load_ns: int
+
+
+class LoadFailed(Struct, array_like=True, tag=2):
+    reason: str
+
+
+class TokenLogprob(Struct, array_like=True):
+    """One token with its natural log-probability under the unfiltered distribution."""
+
+    token: str
+    logprob: float
+    bytes: bytes
+    top: list[tuple[str, float, bytes]] = []  # most likely first
+
+
+class Piece(Struct, array_like=True, tag=3):
+    """Whole UTF-8 text of one request since its last piece; may be empty when it carries log-probabilities."""
+
+    id: int
+    text: str
+    logprobs: list[TokenLogprob] | None = None
+
+
+class Finished(Struct, array_like=True, tag=4):
+    """The end of a Generate. Durations in nanoseconds."""
+
+    id: int
+    reason: str  # "stop", "length" or "cancelled"
+    prompt_tokens: int  # computed and reused together
+    prompt_reused: int  # taken from the prefix index
+    prompt_ns: int
+    output_tokens: int
+    output_ns: int
+    prefix_miss: str = ""  # why not more was reused
+    context: list[int] | None = None
+
+
+class Failed(Struct, array_like=True, tag=5):
+    """The end of a request that could not be served. Codes are those of ``FAILURE_STATUS``."""
+
+    id: int
+    code: str
+    text: str
+    n_tokens: int = 0  # too_long: tokens of the prompt
+    n_ctx: int = 0  # too_long: tokens that would fit
+
+
+class Rendered(Struct, array_like=True, tag=6):
+    """A rendered chat. ``result`` is the shim's JSON (prompt, stops, format, parser, thinking tags)."""
+
+    id: int
+    result: bytes
+
+
+class Tokens(Struct, array_like=True, tag=7):
+    id: int
+    tokens: list[list[int]]
+
+
+class Text(Struct, array_like=True, tag=8):
+    id: int
+    text: str
+
+
+class Embedded(Struct, array_like=True, tag=9):
+    """Vectors as little-endian float32, one bytes object per text, and the tokens used in all."""
+
+    id: int
+    vectors: list[bytes]
+    prompt_tokens: int
+
+
+Event = Loading | Loaded | LoadFailed | Piece | Finished | Failed | Rendered | Tokens | Text | Embedded
+
+FAILURE_STATUS = {
+    "bad_request": 400,
+    "too_long": 400,
+    "no_memory": 500,
+    "model_error": 500,
+    "internal": 500,
+}
