@@ -31,10 +31,12 @@ endif()
 # Nothing of upstream but the libraries; nothing that goes to the network at configure time.
 foreach(off BUILD_SHARED_LIBS GGML_OPENMP GGML_CCACHE GGML_CUDA_NCCL GGML_RPC_RDMA LLAMA_OPENSSL LLAMA_SUBPROCESS
             LLAMA_BUILD_COMMON LLAMA_BUILD_TOOLS LLAMA_BUILD_TESTS LLAMA_BUILD_EXAMPLES LLAMA_BUILD_SERVER
-            LLAMA_BUILD_APP LLAMA_BUILD_UI LLAMA_USE_PREBUILT_UI LLAMA_LLGUIDANCE MTMD_VIDEO)
+            LLAMA_BUILD_APP LLAMA_BUILD_UI LLAMA_USE_PREBUILT_UI LLAMA_LLGUIDANCE LLAMA_ALL_WARNINGS MTMD_VIDEO)
   set(${off} OFF CACHE BOOL "" FORCE)
 endforeach()
 set(LLAMA_BUILD_MTMD ON CACHE BOOL "" FORCE)
+set(LLAMA_BUILD_NUMBER 0)  # upstream asks git, and a release archive has none
+set(LLAMA_BUILD_COMMIT pinned)
 
 add_subdirectory(${vendor_dir} third_party/llama.cpp EXCLUDE_FROM_ALL SYSTEM)
 add_library(pyollama::llama ALIAS llama)
@@ -43,6 +45,8 @@ add_library(pyollama::mtmd ALIAS mtmd)
 # The part of common/ that neither downloads nor parses command lines (upstream's own target does both).
 set(common_dir ${vendor_dir}/common)
 include(${common_dir}/parsers/sources.cmake)
+set(BUILD_COMPILER "${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}")
+set(BUILD_TARGET ${CMAKE_SYSTEM_PROCESSOR})
 configure_file(${common_dir}/build-info.cpp.in build-info.cpp)
 set(common_sources
     common log sampling speculative fit reasoning-budget imatrix-loader unicode trie llguidance
