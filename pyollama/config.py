@@ -1,14 +1,22 @@
 """Every environment variable, parsed once into a frozen Settings.
 
-``PYOLLAMA_X`` is read first, then ``OLLAMA_X``. Names and defaults: api.md section 11.
+``PYOLLAMA_X`` is read first, then ``OLLAMA_X``. Names and defaults: docs/reference/environment.md.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from decimal import Decimal
 from pathlib import Path
+
+FOREVER = math.inf
+PREFIXES = ("PYOLLAMA_", "OLLAMA_")
+DEFAULT_PORT = 11434
+LOOPBACK, ALL_INTERFACES = "127.0.0.1", "0.0.0.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +24,39 @@ class Address:
     """Where the server listens, or where a client finds it."""
 
     scheme: str = "http"
-    host: str = "127.0.0.1"
-    port: int = 11434
+    host: str = LOOPBACK  # a name or an IP literal, never in brackets
+    port: int = DEFAULT_PORT  # 0: chosen by the system; servers only
     path: str = ""  # prefix of every request; clients only
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Read ``[scheme://]host[:port][/path]``.
+
+        Raises:
+            ValueError: scheme or port make no sense; the text says which.
+        """
+        scheme, separator, rest = text.partition("://")
+        if not separator:
+            scheme, rest = "http", text
+        elif scheme not in ("http", "https"):
+            raise ValueError(f"scheme {scheme!r} is not http or https")
+        default = {"http": 80, "https": 443}[scheme] if separator else DEFAULT_PORT
+        hostport, _, path = rest.partition("/")
+        host, port = _split_port(hostport)
+        path = path.strip("/")
+        return cls(scheme, host, default if port is None else _port(port), f"/{path}" if path else "")
+
+    @property
+    def authority(self) -> str:
+        """``host:port`` as it is written in URLs and socket addresses."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def client_url(self) -> str:
+        """Base URL for a client; all interfaces means this machine."""
+        reachable = {ALL_INTERFACES: LOOPBACK, "::": "::1"}.get(self.host, self.host)
+        return f"{self.scheme}://{Address(host=reachable, port=self.port).authority}{self.path}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +65,7 @@ class Settings:
 
     host: Address = Address()
     models: Path = Path("~/.ollama/models")
-    origins: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()  # added in front of the built-in list
     keep_alive: float = 300.0
     load_timeout: float = 300.0  # math.inf: never give up
     num_parallel: int = 0  # 0: as many as the engine can hold
@@ -42,11 +80,178 @@ class Settings:
     debug: int = 0
     go_template: bool | None = None
     max_body: int = 64 << 20
+    debug_log_requests: bool = False
+    max_transfer_streams: int = 4
+    llm_library: str = ""  # force a backend, skip detection
+    editor: str = ""  # empty: VISUAL, EDITOR, then the system's own
+    nohistory: bool = False
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
         """Read the environment. Unparsable values give the default and a logged warning."""
-        raise NotImplementedError
+        values, problems = _read(environ)
+        if problems:
+            import logging  # not needed by most starts of the command line
+
+            for problem in problems:
+                logging.getLogger("pyollama.config").warning(problem)
+        values.setdefault("models", _home(environ) / ".ollama" / "models")
+        return cls(**values)  # type: ignore[arg-type]  # each parser returns its field's type
+
+    def effective(self) -> dict[str, object]:
+        """Every recognised variable with the value in use, for the server's log and for ``doctor``."""
+        return {PREFIXES[1] + field.name.upper(): getattr(self, field.name) for field in fields(self)}
 
 
-FOREVER = math.inf
+def problems(environ: Mapping[str, str]) -> list[str]:
+    """One sentence for each variable whose value cannot be understood."""
+    return _read(environ)[1]
+
+
+def lookup(environ: Mapping[str, str], name: str) -> tuple[str, str] | None:
+    """The variable that decides ``name`` (given without prefix) and its trimmed value; None if unset or empty."""
+    for prefix in PREFIXES:
+        if text := environ.get(prefix + name, "").strip().strip("\"'"):
+            return prefix + name, text
+    return None
+
+
+# --- durations --------------------------------------------------------------------------------------------------------
+
+_MICROSECOND, _SECOND = 10**3, 10**9
+_NANOSECONDS = {
+    "ns": 1,
+    "us": _MICROSECOND,
+    "µs": _MICROSECOND,  # U+00B5, the micro sign
+    "μs": _MICROSECOND,  # U+03BC, the Greek letter
+    "ms": 10**6,
+    "s": _SECOND,
+    "m": 60 * _SECOND,
+    "h": 3600 * _SECOND,
+}
+_QUANTITY = re.compile(r"(\d+\.?\d*|\.\d+)([^\d.]*)")
+
+
+def parse_duration(text: str) -> int:
+    """Read ``1h30m``-style text as nanoseconds.
+
+    Raises:
+        ValueError: with the sentence clients of the API know.
+    """
+    sign, rest = (-1, text[1:]) if text.startswith("-") else (1, text.removeprefix("+"))
+    if rest == "0":
+        return 0
+    total, end = Decimal(0), 0
+    for match in _QUANTITY.finditer(rest):
+        number, unit = match.groups()
+        if match.start() != end:
+            break
+        if not unit:
+            raise ValueError(f'time: missing unit in duration "{text}"')
+        if unit not in _NANOSECONDS:
+            raise ValueError(f'time: unknown unit "{unit}" in duration "{text}"')
+        total, end = total + Decimal(number) * _NANOSECONDS[unit], match.end()
+    if not rest or end != len(rest) or total >= 1 << 63:
+        raise ValueError(f'time: invalid duration "{text}"')
+    return sign * int(total)
+
+
+# --- one parser per kind of value; each raises ValueError -------------------------------------------------------------
+
+_TRUE, _FALSE = ("1", "t", "T", "true", "True", "TRUE"), ("0", "f", "F", "false", "False", "FALSE")
+
+
+def _bool(text: str) -> bool:
+    return text not in _FALSE  # other text counts as true
+
+
+def _uint(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError("not a whole number")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    if re.fullmatch(r"[+-]?\d+", text):
+        return float(text)
+    return parse_duration(text) / 1e9
+
+
+def _keep_alive(text: str) -> float:
+    seconds = _seconds(text)
+    return seconds if seconds >= 0 else FOREVER
+
+
+def _timeout(text: str) -> float:
+    seconds = _seconds(text)
+    return seconds if seconds > 0 else FOREVER
+
+
+def _level(text: str) -> int:
+    return int(text in _TRUE) if text in _TRUE + _FALSE else _uint(text) if text.isdigit() else 1
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(item for item in (part.strip() for part in text.split(",")) if item)
+
+
+def _split_port(hostport: str) -> tuple[str, str | None]:
+    try:
+        return str(ipaddress.ip_address(hostport.strip("[]"))), None
+    except ValueError:
+        host, colon, port = hostport.rpartition(":")
+    if not colon:
+        return hostport or LOOPBACK, None
+    return host.strip("[]") or ALL_INTERFACES, port
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or int(text) > 65535:
+        raise ValueError(f"port {text!r} is not a number from 0 to 65535")
+    return int(text)
+
+
+_PARSERS: dict[str, Callable[[str], object]] = {
+    "host": Address.parse,
+    "models": lambda text: Path(text).expanduser(),
+    "origins": _list,
+    "keep_alive": _keep_alive,
+    "load_timeout": _timeout,
+    "kv_cache_type": str.lower,
+    "debug": _level,
+    "llm_library": str,
+    "editor": str,
+}
+_BOOLEANS = ("flash_attention", "sched_spread", "noprune", "go_template", "debug_log_requests", "nohistory")
+
+
+def _read(environ: Mapping[str, str]) -> tuple[dict[str, object], list[str]]:
+    values: dict[str, object] = {}
+    wrong: list[str] = []
+    for field in fields(Settings):
+        if (found := lookup(environ, field.name.upper())) is None:
+            continue
+        variable, text = found
+        parse = _bool if field.name in _BOOLEANS else _PARSERS.get(field.name, _uint)
+        try:
+            values[field.name] = parse(text)
+        except ValueError as error:
+            wrong.append(f"{variable}={text!r} is ignored: {error}")
+            if field.name == "host":
+                values["host"] = _without_port(text)
+    return values, wrong
+
+
+def _without_port(text: str) -> Address:
+    """A wrong port gives the default port, not another machine."""
+    scheme, separator, rest = text.rpartition("://")
+    hostport, slash, path = rest.partition("/")
+    try:
+        return Address.parse(scheme + separator + hostport.rpartition(":")[0] + slash + path)
+    except ValueError:
+        return Address()
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    home = environ.get("HOME") or environ.get("USERPROFILE")
+    return Path(home) if home else Path.home()
