@@ -1,0 +1,24 @@
+// Utf8Repair passes a byte stream on in whole code points and replaces what is not UTF-8.
+// Ownership: a value. Threads: one at a time.
+#pragma once
+#include <string>
+#include <string_view>
+
+namespace po {
+
+class Utf8Repair {
+  public:
+    // Appends every code point that is complete now; an invalid sequence becomes one U+FFFD for each maximal
+    // subpart (Unicode 15, section 3.9, table 3-8), so any cut of the stream into calls gives the same text.
+    void add(std::string_view bytes, std::string & out);
+
+    // End of the stream: an incomplete code point becomes U+FFFD.
+    void flush(std::string & out);
+
+  private:
+    char held_[4] = {};             // the begun code point
+    int have_ = 0, need_ = 0;       // its bytes so far, and in all; need_ 0: none begun
+    unsigned char low_ = 0x80, high_ = 0xBF;  // what its next byte may be
+};
+
+}  // namespace po
