@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+_Bytes = bytes  # TokenLogprob has a field named bytes, which hides the type inside its class
+
 # --- server to runner -------------------------------------------------------------------------------------------------
 
 
@@ -139,8 +141,8 @@ class TokenLogprob(Struct, array_like=True):
 
     token: str
     logprob: float
-    bytes: bytes
-    top: list[tuple[str, float, bytes]] = []  # most likely first
+    bytes: _Bytes
+    top: list[tuple[str, float, _Bytes]] = []  # most likely first
 
 
 class Piece(Struct, array_like=True, tag=3):
