@@ -111,6 +111,10 @@ class GGUFError(BadRequest):
         self.path, self.offset, self.reason = path, offset, reason
 
 
+class NotGGUF(GGUFError):
+    """The file is something else altogether: wrong magic, too short to have one, or no regular file."""
+
+
 # --- creating models --------------------------------------------------------------------------------------------------
 
 
@@ -198,4 +202,28 @@ class TemplateError(PyollamaError):
 
     def __init__(self, text: str, status: int = 500) -> None:
         super().__init__(text)
+        self.status = status
+
+
+# --- the command line -------------------------------------------------------------------------------------------------
+
+
+class CommandFailed(PyollamaError):
+    """A command that cannot go on; the text is the whole message."""
+
+    def __init__(self, text: str, exit_code: int = 1) -> None:
+        super().__init__(text)
+        self.exit_code = exit_code
+
+
+class ServerUnreachable(PyollamaError):
+    def __init__(self) -> None:
+        super().__init__("could not connect to pyollama server, run 'pyollama serve' to start it")
+
+
+class ApiError(PyollamaError):
+    """An error answer of the server, as a client reports it."""
+
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text or "something went wrong, please see the pyollama server logs for details")
         self.status = status

@@ -1,10 +1,13 @@
 """A bounds-checked reader of GGUF headers: nothing in an untrusted file is believed before it was checked.
 
-Raises pyollama.errors.GGUFError (path, offset, reason) and OSError, nothing else.
+Raises pyollama.errors.GGUFError (path, offset, reason; NotGGUF for a file of another kind) and OSError, nothing else.
+The file is open only while it is read. Loads nothing of ggml.
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+
+from pyollama.native.gguf_types import Tensor
 
 Scalar = int | float | bool | str
 
@@ -16,15 +19,6 @@ class ArrayValue(Sequence[Scalar]):
     def __getitem__(self, index: int) -> Scalar: ...  # type: ignore[override]
     def __iter__(self) -> Iterator[Scalar]: ...
     def tolist(self) -> list[Scalar]: ...
-
-class Tensor(NamedTuple):
-    """One row of the tensor table. ``shape`` is innermost first; ``offset`` counts from the file's start, in bytes."""
-
-    name: str
-    type: str  # "Q4_1", "F32", ...
-    shape: tuple[int, ...]
-    offset: int
-    n_bytes: int
 
 class Header:
     """Header, metadata and tensor table of one GGUF file."""
@@ -40,9 +34,9 @@ class Header:
     def parameter_count(self) -> int:
         """Sum of the tensors' elements."""
     def close(self) -> None:
-        """Unmap the file. Arrays not read yet cannot be read afterwards."""
+        """Free the metadata bytes. Arrays (and very long texts) raise ValueError if read afterwards. Idempotent."""
     def __enter__(self) -> Header: ...
     def __exit__(self, *exc: object) -> None: ...
 
-def read_header(path: str, *, metadata_budget: int = 64 << 20, max_tokens: int = 1 << 22) -> Header:
+def read_header(path: str | os.PathLike[str], *, metadata_budget: int = 64 << 20, max_tokens: int = 1 << 22) -> Header:
     """Check and read the header of a GGUF file (version 2 or 3, little-endian). Budgets in bytes and entries."""
