@@ -1,0 +1,355 @@
+"""Requests and answers of the native API (api.md sections 4 and 7), as structs without behaviour.
+
+Every request field may be ``null``, which means "not given". Unknown keys are ignored. ``Any`` fields have more than one
+JSON form; the module that gives them meaning parses them (``server.bodies``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET, Raw, Struct, UnsetType, field
+
+# --- parts of requests ------------------------------------------------------------------------------------------------
+
+
+class CalledFunction(Struct):
+    """What a tool call names. Argument order is kept."""
+
+    name: str = ""
+    arguments: dict[str, Any] | None = None
+    index: int = 0
+
+
+class ToolCall(Struct):
+    """A call that the assistant made, in requests."""
+
+    function: CalledFunction
+    id: str = ""
+
+
+class Message(Struct):
+    """One turn of a conversation. ``images`` are base64 text."""
+
+    role: str = ""
+    content: str | None = None
+    thinking: str | None = None
+    images: list[str] | None = None
+    tool_calls: list[ToolCall] | None = None
+    tool_name: str | None = None
+    tool_call_id: str | None = None
+
+
+class ToolParameters(Struct, omit_defaults=True):
+    """The argument object of a tool, a JSON Schema of type object. Property order is kept."""
+
+    type: str = "object"
+    defs: Any = field(default=None, name="$defs")
+    items: Any = None
+    required: list[str] | None = None
+    properties: dict[str, dict[str, Any]] | None = None
+
+
+class ToolFunction(Struct, omit_defaults=True):
+    name: str = ""
+    description: str | None = None
+    parameters: ToolParameters | None = None
+
+
+class Tool(Struct):
+    """A function that the model may call (section 4.3)."""
+
+    function: ToolFunction
+    type: str = "function"
+    items: Any = None
+
+
+# --- requests ---------------------------------------------------------------------------------------------------------
+
+
+class Inference(Struct):
+    """What every request that needs a loaded model may carry."""
+
+    model: str | None = None
+    options: dict[str, Any] | None = None
+    keep_alive: Any = None  # number or duration text, section 5.2
+    truncate: bool | None = None
+
+
+class Completion(Inference):
+    """What generate and chat share."""
+
+    stream: bool | None = None
+    format: Raw = Raw(b"null")  # "json" or a schema, kept as written for the error text
+    think: Any = None  # boolean or level, section 5.8
+    shift: bool | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
+    debug_render_only: bool | None = field(default=None, name="_debug_render_only")
+
+
+class GenerateRequest(Completion):
+    prompt: str | None = None
+    suffix: str | None = None
+    images: list[str] | None = None
+    system: str | None = None
+    template: str | None = None
+    context: list[int] | None = None
+    raw: bool | None = None
+
+
+class ChatRequest(Completion):
+    messages: list[Message] | None = None
+    tools: list[Tool] | None = None
+
+
+class EmbedRequest(Inference):
+    input: Any = None  # text or list of texts
+    dimensions: int | None = None
+
+
+class EmbeddingsRequest(Inference):
+    prompt: str | None = None
+
+
+class NamedRequest(Struct):
+    """Requests that accept the older ``name`` for ``model``; a non-empty ``model`` wins."""
+
+    model: str | None = None
+    name: str | None = None
+
+
+class ShowRequest(NamedRequest):
+    verbose: bool | None = None
+    system: str | None = None
+    template: str | None = None
+    options: dict[str, Any] | None = None
+
+
+class DeleteRequest(NamedRequest):
+    pass
+
+
+class TransferRequest(NamedRequest):
+    """pull and push."""
+
+    insecure: bool | None = None
+    stream: bool | None = None
+    username: str | None = None
+    password: str | None = None
+
+
+class CopyRequest(Struct):
+    source: str | None = None
+    destination: str | None = None
+
+
+class CreateRequest(NamedRequest):
+    """Object form and text form of create (section 7.7)."""
+
+    from_: str | None = field(default=None, name="from")
+    files: dict[str, str] | None = None
+    adapters: dict[str, str] | None = None
+    draft_files: dict[str, str] | None = None
+    template: str | None = None
+    system: str | None = None
+    license: str | list[str] | None = None
+    parameters: dict[str, Any] | None = None
+    messages: list[Message] | None = None
+    renderer: str | None = None
+    parser: str | None = None
+    requires: str | None = None
+    quantize: str | None = None
+    quantization: str | None = None
+    draft_quantize: str | None = None
+    info: dict[str, Any] | None = None
+    stream: bool | None = None
+    remote_host: str | None = None
+    modelfile: str | None = None
+    path: str | None = None
+
+
+# --- answers ----------------------------------------------------------------------------------------------------------
+
+
+class Version(Struct):
+    version: str
+    pyollama: str  # our own version
+
+
+class AlternativeToken(Struct):
+    token: str
+    logprob: float
+    bytes: list[int] | UnsetType = UNSET  # UTF-8; left out when the token is empty
+
+
+class TokenLogprobs(Struct):
+    """One generated token (section 4.5)."""
+
+    token: str
+    logprob: float
+    bytes: list[int] | UnsetType = UNSET
+    top_logprobs: list[AlternativeToken] | UnsetType = UNSET
+
+
+class DebugInfo(Struct, omit_defaults=True):
+    rendered_template: str
+    image_count: int = 0
+
+
+class AnsweredFunction(Struct):
+    index: int
+    name: str
+    arguments: dict[str, Any]
+
+
+class AnsweredCall(Struct):
+    id: str
+    function: AnsweredFunction
+
+
+class AnsweredMessage(Struct, omit_defaults=True):
+    role: str
+    content: str
+    thinking: str = ""
+    tool_calls: list[AnsweredCall] | UnsetType = UNSET
+
+
+class GenerateResponse(Struct, omit_defaults=True, kw_only=True):
+    """Durations in nanoseconds; metrics that are zero are left out (section 4.6)."""
+
+    model: str
+    created_at: str
+    response: str
+    thinking: str = ""
+    done: bool
+    done_reason: str = ""
+    context: list[int] | UnsetType = UNSET
+    total_duration: int = 0
+    load_duration: int = 0
+    prompt_eval_count: int = 0
+    prompt_eval_duration: int = 0
+    eval_count: int = 0
+    eval_duration: int = 0
+    logprobs: list[TokenLogprobs] | UnsetType = UNSET
+    debug_info: DebugInfo | UnsetType = field(default=UNSET, name="_debug_info")
+
+
+class ChatResponse(Struct, omit_defaults=True, kw_only=True):
+    """Durations in nanoseconds; metrics that are zero are left out (section 4.6)."""
+
+    model: str
+    created_at: str
+    message: AnsweredMessage
+    done: bool
+    done_reason: str = ""
+    total_duration: int = 0
+    load_duration: int = 0
+    prompt_eval_count: int = 0
+    prompt_eval_duration: int = 0
+    eval_count: int = 0
+    eval_duration: int = 0
+    logprobs: list[TokenLogprobs] | UnsetType = UNSET
+    debug_info: DebugInfo | UnsetType = field(default=UNSET, name="_debug_info")
+
+
+class EmbedResponse(Struct, omit_defaults=True):
+    model: str
+    embeddings: list[list[float]]
+    total_duration: int = 0
+    load_duration: int = 0
+    prompt_eval_count: int = 0
+
+
+class EmbeddingsResponse(Struct):
+    embedding: list[float]
+
+
+class Details(Struct):
+    """Section 4.1. The two lengths, in tokens and numbers, are for ``/api/tags`` only."""
+
+    parent_model: str
+    format: str
+    family: str
+    families: list[str] | None
+    parameter_size: str
+    quantization_level: str
+    context_length: int | UnsetType = UNSET
+    embedding_length: int | UnsetType = UNSET
+
+
+class TagsEntry(Struct):
+    """One stored model. ``size`` in bytes, ``digest`` without its prefix."""
+
+    name: str
+    model: str
+    modified_at: str
+    size: int
+    digest: str
+    details: Details
+    capabilities: list[str] | UnsetType = UNSET
+
+
+class TagsResponse(Struct):
+    models: list[TagsEntry]
+
+
+class RunningEntry(Struct):
+    """One loaded model. Sizes in bytes, ``context_length`` in tokens."""
+
+    name: str
+    model: str
+    size: int
+    digest: str
+    details: Details
+    expires_at: str
+    size_vram: int
+    context_length: int
+
+
+class RunningResponse(Struct):
+    models: list[RunningEntry]
+
+
+class TensorEntry(Struct):
+    name: str
+    type: str
+    shape: list[int]
+
+
+class ShownMessage(Struct):
+    role: str
+    content: str
+
+
+class ShowResponse(Struct, omit_defaults=True, kw_only=True):
+    modelfile: str
+    details: Details
+    model_info: dict[str, Any]
+    modified_at: str
+    license: str = ""
+    parameters: str = ""
+    template: str = ""
+    system: str = ""
+    renderer: str = ""
+    parser: str = ""
+    requires: str = ""
+    messages: list[ShownMessage] | UnsetType = UNSET
+    projector_info: dict[str, Any] | UnsetType = UNSET
+    tensors: list[TensorEntry] | UnsetType = UNSET
+    capabilities: list[str] | UnsetType = UNSET
+
+
+class ProgressLine(Struct, omit_defaults=True):
+    """One line of create, pull or push. ``total`` and ``completed`` in bytes."""
+
+    status: str
+    digest: str = ""
+    total: int = 0
+    completed: int = 0
+
+
+class ErrorAnswer(Struct):
+    """The only shape of an error."""
+
+    error: str
