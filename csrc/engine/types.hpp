@@ -11,5 +11,6 @@ using ReqId = uint64_t;
 using Tokens = std::vector<Token>;
 
 constexpr SeqId kNoSeq = -1;
+constexpr Token kNoToken = -1;
 
 }  // namespace po
