@@ -13,7 +13,7 @@ struct TokenProb {
 
 // Log-softmax of the raw logits, before penalties and filters, summed in float64.
 // out: the chosen token. top: the top_n most probable, best first, lower id first among equals.
-// top_n is cut to [0, n_vocab]; NaN logits count as -inf. Reuses top's memory. Any thread.
+// NaN counts as -inf, and top leaves out tokens of -inf. Reuses top's memory; throws only std::bad_alloc. Any thread.
 // REQUIRES: 0 <= chosen < n_vocab.
 void logprobs(const float * logits, int n_vocab, Token chosen, int top_n, TokenProb & out,
               std::vector<TokenProb> & top);

@@ -36,8 +36,6 @@ struct SampleSpec {
     int64_t seed = -1;          // negative: random; else its low 32 bits
 };
 
-constexpr Token kNoToken = -1;
-
 class Sampler {
   public:
     // bad_request: an option is out of its range; the text names it. no_memory. out is then unchanged.

@@ -29,10 +29,9 @@ class TextOut {
     void flush(std::string & emit);
 
   private:
-    bool add_guarded(std::string_view bytes, std::string & emit);
-
     StopMatcher stops_;
     Utf8Repair repair_;
+    std::string passed_;  // what the matcher let through in this call; kept for its memory
     bool done_ = false;
 };
 

@@ -16,6 +16,9 @@ class Utf8Repair {
     void flush(std::string & out);
 
   private:
+    void begin(unsigned char lead, std::string & out);
+    bool go_on(unsigned char byte, std::string & out);  // false: byte does not belong to the begun code point
+
     char held_[4] = {};             // the begun code point
     int have_ = 0, need_ = 0;       // its bytes so far, and in all; need_ 0: none begun
     unsigned char low_ = 0x80, high_ = 0xBF;  // what its next byte may be
