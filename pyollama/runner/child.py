@@ -1,0 +1,197 @@
+"""The runner process: ``python -m pyollama.runner.child PARENT_PID`` with frames on stdin and stdout.
+
+Two threads. The reader takes commands off the pipe, tokenises and submits them; the main thread waits for the engine's
+descriptor and writes one frame per engine step. Losing either pipe ends the process at once: a runner without its
+server is an orphan. No Trio and few imports, because every loaded model pays for them.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import threading
+import traceback
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pyollama.runner.frames import FrameReader, FrameWriter
+from pyollama.wire import runner as wire
+
+if TYPE_CHECKING:
+    from pyollama.native._engine import Engine
+
+READ_SIZE = 1 << 18
+PR_SET_PDEATHSIG = 1  # prctl(2)
+TAG_FAILED, TAG_RENDERED, TAG_TOKENS, TAG_TEXT = 5, 6, 7, 8  # of the structs in wire.runner
+
+
+class Outlet:
+    """Writes frames of events to the server. Any thread; a broken pipe ends the process."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._lock = threading.Lock()
+        self._writer = FrameWriter()
+
+    def send(self, events: list[tuple[object, ...]]) -> None:
+        with self._lock:
+            frame = memoryview(self._writer.frame(events))
+            with frame:
+                self._write(frame)
+
+    def _write(self, frame: memoryview) -> None:
+        try:
+            written = os.write(self._fd, frame)
+            while written < len(frame):  # only a signal can cut a blocking write short
+                written += os.write(self._fd, frame[written:])
+        except OSError:
+            os._exit(0)
+
+
+def main() -> None:
+    """Never returns: the process ends here."""
+    try:
+        commands, outlet = _take_pipes()
+        _die_with_parent(int(sys.argv[1]))
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the server, which then ends us
+        _serve(commands, outlet)
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)
+    os._exit(0)
+
+
+def _take_pipes() -> tuple[int, Outlet]:
+    """Move the frame pipes off descriptors 0 and 1, so that a stray print or a native log cannot corrupt frames."""
+    commands, events = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return commands, Outlet(events)
+
+
+def _die_with_parent(parent: int) -> None:
+    """Let the kernel kill us when the server dies, even if a thread of ours is busy in native code."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the line above
+        os._exit(0)
+
+
+def _serve(commands: int, outlet: Outlet) -> None:
+    reader = FrameReader()
+    frames: list[memoryview] = []
+    while not frames:
+        frames = reader.feed(_read(commands))
+    spec = msgspec.msgpack.decode(frames.pop(0), type=wire.LoadSpec)
+    engine = _open_engine(spec)
+    desk = Desk(engine, outlet)
+    threading.Thread(target=desk.take_commands, args=(commands, reader, frames), daemon=True).start()
+    _forward_events(engine, outlet)
+
+
+def _open_engine(spec: wire.LoadSpec) -> Engine:
+    os.environ["GGML_NO_BACKTRACE"] = "1"  # read when the library is loaded; else an abort would fork a debugger
+    from pyollama.native._engine import Engine
+    from pyollama.runner.cpu import thread_counts
+
+    options = msgspec.structs.asdict(spec)
+    decode_threads, batch_threads = thread_counts()
+    options["n_threads"] = spec.n_threads or decode_threads
+    options["n_threads_batch"] = spec.n_threads_batch or spec.n_threads or batch_threads
+    return Engine(**options)
+
+
+def _forward_events(engine: Engine, outlet: Outlet) -> None:
+    """One frame per wake-up: everything that happened in a step of the engine."""
+    wake = select.poll()
+    wake.register(engine.fileno(), select.POLLIN)
+    while True:
+        wake.poll()
+        events = engine.drain()
+        if events:
+            outlet.send(events)
+
+
+def _read(fd: int) -> bytes:
+    """Some bytes of commands. Ends the process at the end of the stream: the server closed it or is gone."""
+    data = os.read(fd, READ_SIZE)
+    if not data:
+        os._exit(0)
+    return data
+
+
+class Desk:
+    """Takes commands and hands them to the engine; answers at once what needs no engine step."""
+
+    def __init__(self, engine: Engine, outlet: Outlet) -> None:
+        self._engine = engine
+        self._outlet = outlet
+
+    def take_commands(self, fd: int, reader: FrameReader, frames: list[memoryview]) -> None:
+        """The reader thread: for ever, beginning with frames that came together with the first one."""
+        decoder = msgspec.msgpack.Decoder(wire.Command)
+        try:
+            while True:
+                for frame in frames:
+                    self.do(decoder.decode(frame))
+                frames = reader.feed(_read(fd))
+        except BaseException:
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)  # a stream out of step: nobody could cancel or submit any more
+
+    def do(self, command: wire.Command) -> None:
+        """Carry out one command. What fails is answered with Failed; the process goes on."""
+        try:
+            answer = self._do(command)
+        except ValueError as error:
+            answer = _failed(command, "bad_request", str(error))
+        except Exception as error:
+            traceback.print_exc()
+            answer = _failed(command, "internal", f"{type(error).__name__}: {error}")
+        if answer is not None:
+            self._outlet.send([answer])
+
+    def _do(self, command: wire.Command) -> tuple[object, ...] | None:
+        match command:
+            case wire.Generate():
+                self._generate(command)
+            case wire.Cancel():
+                self._engine.cancel(command.id)
+            case wire.Embed():
+                self._embed(command)
+            case wire.Tokenize():
+                return (TAG_TOKENS, command.id, [self._engine.tokenize(text) for text in command.texts])
+            case wire.Detokenize():
+                return (TAG_TEXT, command.id, self._engine.detokenize(command.tokens))
+            case wire.Render():
+                return (TAG_RENDERED, command.id, self._engine.render(command.request))
+            case wire.LoadSpec():
+                raise RuntimeError("a runner loads one model only")
+        return None
+
+    def _generate(self, command: wire.Generate) -> None:
+        options = msgspec.structs.asdict(command)
+        sampling = msgspec.structs.asdict(options.pop("sampling"))
+        self._engine.generate(options.pop("id"), options.pop("prompt"), **options, **sampling)
+
+    def _embed(self, command: wire.Embed) -> None:
+        options = msgspec.structs.asdict(command)
+        self._engine.embed(options.pop("id"), options.pop("texts"), **options)
+
+
+def _failed(command: wire.Command, code: str, text: str) -> tuple[object, ...]:
+    request = 0 if isinstance(command, wire.LoadSpec) else command.id
+    return (TAG_FAILED, request, code, text)
+
+
+if __name__ == "__main__":
+    main()

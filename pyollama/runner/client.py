@@ -1,0 +1,221 @@
+"""The server's side of a runner process: starts it, sends commands, hands each event to the request it belongs to."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from itertools import count
+from typing import TypeVar
+
+import msgspec
+import trio
+
+from pyollama import errors
+from pyollama.runner.frames import FrameError, FrameReader, FrameWriter
+from pyollama.runner.inbox import Answer, Inbox, Reply
+from pyollama.runner.process import ChildProcess, describe_exit
+from pyollama.wire import runner as wire
+
+READ_SIZE = 1 << 16
+EXIT_GRACE = 1.0  # seconds for a process that closed its pipe to be gone, and for its last words
+CHILD_COMMAND = (sys.executable, "-P", "-m", "pyollama.runner.child")
+_log = logging.getLogger("pyollama.runner")
+_Request = wire.Generate | wire.Render | wire.Tokenize | wire.Detokenize | wire.Embed
+_A = TypeVar("_A", bound=Answer)
+
+
+class Runner:
+    """One runner process and the requests that wait for its events."""
+
+    def __init__(
+        self,
+        spec: wire.LoadSpec,
+        *,
+        name: str,
+        stall_seconds: float = math.inf,
+        command: Sequence[str] = CHILD_COMMAND,
+    ) -> None:
+        """
+        Args:
+            name: of the model, for the log.
+            stall_seconds: give up a load that reports no progress for so long.
+            command: starts the process; our process id is appended.
+        """
+        self.spec = spec
+        self.name = name
+        self.info: wire.Loaded | None = None
+        self.progress = 0.0  # part of the model that is loaded, 0 to 1
+        self.pid: int | None = None
+        self.lost = False
+        self._stall_seconds = stall_seconds
+        self._command = command
+        self._ids = count(1)
+        self._waiting: dict[int, Inbox | Reply] = {}
+        self._writer = FrameWriter()
+        self._outbox = bytearray()
+        self._posted = trio.Event()
+        self._load_scope = trio.CancelScope()
+        self._load_error: errors.PyollamaError | None = None
+
+    # --- the process ---
+
+    async def run(self, *, task_status: trio.TaskStatus[wire.Loaded] = trio.TASK_STATUS_IGNORED) -> None:
+        """Own the process from start to end. started() gets what was loaded. Never returns: it raises or is cancelled.
+
+        However it ends, the process is gone and every waiting request has got RunnerLost.
+
+        Raises:
+            LoadFailed: the engine refused the files.
+            LoadStalled: no progress for stall_seconds.
+            RunnerLost: the process ended, or could not be started.
+        """
+        process = self._start()
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._write_to, process.stdin)
+                nursery.start_soon(process.follow_stderr)
+                await self._read_all(process.stdout, task_status)
+                error = self._load_error or await self._lost(process)
+                nursery.cancel_scope.cancel()
+            raise error
+        finally:
+            self.lost = True
+            await process.end()
+            self._fail_waiting(errors.RunnerLost("the model was unloaded"))
+
+    def _start(self) -> ChildProcess:
+        try:
+            process = ChildProcess([*self._command, str(os.getpid())], name=self.name)
+        except OSError as error:
+            raise errors.RunnerLost(f"cannot start a process: {error.strerror}") from error
+        self.pid = process.pid
+        self._post(self.spec)
+        return process
+
+    async def _read_all(self, stream: trio.abc.ReceiveStream, task_status: trio.TaskStatus[wire.Loaded]) -> None:
+        """Read until the stream ends or the load fails."""
+        with self._load_scope as scope:
+            scope.deadline = trio.current_time() + self._stall_seconds
+            await self._dispatch_all(stream, task_status)
+        if scope.cancelled_caught:
+            self._load_error = errors.LoadStalled(self._stall_seconds)
+
+    async def _dispatch_all(self, stream: trio.abc.ReceiveStream, task_status: trio.TaskStatus[wire.Loaded]) -> None:
+        reader, decoder = FrameReader(), msgspec.msgpack.Decoder(list[wire.Event])
+        try:
+            while data := await stream.receive_some(READ_SIZE):
+                for frame in reader.feed(data):
+                    for event in decoder.decode(frame):
+                        self._dispatch(event, task_status)
+                if self._load_error is not None:
+                    return
+        except (FrameError, msgspec.MsgspecError, trio.BrokenResourceError) as error:
+            _log.error("%s: the stream of events is broken: %s", self.name, error)
+
+    async def _lost(self, process: ChildProcess) -> errors.RunnerLost:
+        """Find out and log why the stream ended. Fails the waiting requests first, so that they end now."""
+        self.lost = True
+        status: int | None = None
+        with trio.move_on_after(EXIT_GRACE):
+            status = await process.wait()
+            await process.stderr_ended.wait()
+        cause = "the stream of events broke" if status is None else describe_exit(status)
+        last = process.last_lines[-1] if process.last_lines else "no output"
+        _log.error("%s: runner process %d stopped: %s; last line: %s", self.name, process.pid, cause, last)
+        error = errors.RunnerLost(cause)
+        self._fail_waiting(error)
+        return error
+
+    def _fail_waiting(self, error: errors.RunnerLost) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for request in waiting.values():
+            request.fail(error)
+
+    async def _write_to(self, stream: trio.abc.SendStream) -> None:
+        """Send what was posted. Holds at most what the requests in flight have posted: no more than their bodies."""
+        try:
+            while True:
+                await self._posted.wait()
+                self._posted = trio.Event()
+                frames, self._outbox = self._outbox, bytearray()
+                await stream.send_all(frames)
+        except trio.BrokenResourceError:
+            return  # the process is ending; the reader finds out why
+
+    def _post(self, command: wire.Command) -> None:
+        """Queue a command. Does not wait, so that a cleanup may post too."""
+        if not self.lost:
+            self._outbox += self._writer.frame(command)
+            self._posted.set()
+
+    # --- events ---
+
+    def _dispatch(self, event: wire.Event, task_status: trio.TaskStatus[wire.Loaded]) -> None:
+        """Hand an event to its request. Never waits: one slow client must not hold up the rest."""
+        if isinstance(event, wire.Loading):
+            self.progress = event.progress
+            self._load_scope.deadline = trio.current_time() + self._stall_seconds
+        elif isinstance(event, wire.Loaded):
+            self.info, self.progress = event, 1.0
+            self._load_scope.deadline = math.inf
+            task_status.started(event)
+        elif isinstance(event, wire.LoadFailed):
+            self._load_error = errors.LoadFailed(event.reason)
+        elif request := self._waiting.get(event.id):
+            request.deliver(event)  # type: ignore[arg-type]  # a request gets the events of its own kind only
+
+    # --- requests ---
+
+    @asynccontextmanager
+    async def generate(self, command: wire.Generate) -> AsyncIterator[Inbox]:
+        """Events of one completion. Leaving early cancels it. ``command.id`` is set here.
+
+        Raises:
+            RunnerLost: the process has ended already.
+        """
+        command.id = next(self._ids)
+        inbox = Inbox(lambda: self._post(wire.Cancel(command.id)))
+        with self._registered(command, inbox), inbox:
+            yield inbox
+
+    async def render(self, request: bytes) -> bytes:
+        """The rendered chat as the shim's JSON. EngineRefused: the template's own reason."""
+        return (await self._ask(wire.Render(next(self._ids), request), wire.Rendered)).result
+
+    async def tokenize(self, texts: list[str]) -> list[list[int]]:
+        return (await self._ask(wire.Tokenize(next(self._ids), texts), wire.Tokens)).tokens
+
+    async def detokenize(self, tokens: list[int]) -> str:
+        """EngineRefused: an id outside the vocabulary."""
+        return (await self._ask(wire.Detokenize(next(self._ids), tokens), wire.Text)).text
+
+    async def embed(self, command: wire.Embed) -> wire.Embedded:
+        """Cancelling this drops the request at the engine's next step. ``command.id`` is set here."""
+        command.id = next(self._ids)
+        return await self._ask(command, wire.Embedded)
+
+    async def _ask(self, command: _Request, kind: type[_A]) -> _A:
+        reply = Reply()
+        with self._registered(command, reply):
+            answer = await reply.get()
+        if not isinstance(answer, kind):
+            raise errors.EngineRefused(f"the engine answered {type(answer).__name__} instead of {kind.__name__}")
+        return answer
+
+    @contextmanager
+    def _registered(self, command: _Request, request: Inbox | Reply) -> Iterator[None]:
+        """Send a command, and route its events to request until the block ends; then cancel what has not ended."""
+        if self.lost:
+            raise errors.RunnerLost("it has ended already")
+        self._waiting[command.id] = request
+        self._post(command)
+        try:
+            yield
+        finally:
+            self._waiting.pop(command.id, None)
+            if not request.ended:
+                self._post(wire.Cancel(command.id))
