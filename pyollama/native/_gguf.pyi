@@ -7,7 +7,7 @@ The file is open only while it is read. Loads nothing of ggml.
 import os
 from collections.abc import Iterator, Mapping, Sequence
 
-from pyollama.native.gguf_types import Tensor
+from pyollama.native.gguf_types import Tensor as Tensor
 
 Scalar = int | float | bool | str
 

@@ -13,9 +13,9 @@ import struct
 from collections.abc import Mapping, Sequence
 
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_Resize
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc
 
 from pyollama.errors import GGUFError, NotGGUF
 from pyollama.native.gguf_types import TENSOR_TYPES, VALUE_TYPES, Tensor
@@ -178,6 +178,8 @@ cdef class _Reader:
             text = PyUnicode_DecodeUTF8(<const char*>p + 8, <Py_ssize_t>_u64(p), "strict")
         except UnicodeDecodeError as error:
             raise self.fail(f"{what} is not valid UTF-8", start) from error
+        if not text:
+            raise self.fail(f"{what} is empty", start)
         if "\0" in text:
             raise self.fail(f"{what} contains a NUL", start)
         return text

@@ -46,7 +46,7 @@ cdef class _Array:
     cdef str code
 
     def __dealloc__(self):
-        free(self.offsets)
+        PyMem_Free(self.offsets)
 
     def __len__(self):
         return self.count
@@ -88,7 +88,7 @@ cdef class _Array:
         cdef const uint8_t* p = self.source.at(self.start)
         if self.offsets != NULL:
             return 0
-        self.offsets = <uint32_t*>malloc(self.count * sizeof(uint32_t))
+        self.offsets = <uint32_t*>PyMem_Malloc(self.count * sizeof(uint32_t))
         if self.offsets == NULL:
             raise MemoryError
         for i in range(self.count):
