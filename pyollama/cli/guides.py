@@ -1,0 +1,76 @@
+"""Commands that only print: ``help``, ``launch``, ``completion``, and the refusals ``signin`` and ``signout``."""
+
+from __future__ import annotations
+
+import click
+
+from pyollama.cli.group import app, command
+from pyollama.cli.main import COMPLETE_VARIABLE
+from pyollama.errors import CommandFailed
+
+_SHELLS = ("bash", "zsh", "fish")
+
+
+@command("help")
+@click.argument("names", metavar="[COMMAND]", nargs=-1)
+@click.pass_context
+def help_command(context: click.Context, names: tuple[str, ...]) -> None:
+    """Help about any command."""
+    root = context.find_root()
+    assert isinstance(root.command, click.Group)
+    if not names:
+        click.echo(root.command.get_help(root), nl=False)
+        return
+    _, found, _ = root.command.resolve_command(root, [names[0]])
+    assert found is not None  # an unknown name has raised
+    click.echo(found.get_help(click.Context(found, info_name=found.name, parent=root)))
+
+
+@command()
+@click.argument("integration", metavar="[INTEGRATION]", nargs=-1)
+def launch(integration: tuple[str, ...]) -> None:
+    """Print the addresses other programs need to use this server."""
+    url = app().settings.host.client_url
+    click.echo(f"""Ollama clients
+  {url}/
+      OLLAMA_HOST={url}
+
+OpenAI clients
+  {url}/v1
+      OPENAI_BASE_URL={url}/v1
+      OPENAI_API_KEY=pyollama
+
+Anthropic clients
+  {url}/v1/messages
+      ANTHROPIC_BASE_URL={url}
+      ANTHROPIC_AUTH_TOKEN=pyollama
+
+The keys may be any text: the server does not read them.""")
+
+
+@command()
+@click.argument("shell", metavar="bash|zsh|fish", shell_complete=lambda *_: list(_SHELLS))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
+    """Print a completion script for a shell.
+
+    Load it with: eval "$(pyollama completion bash)"
+    """
+    from click.shell_completion import get_completion_class
+
+    found = get_completion_class(shell) if shell in _SHELLS else None
+    if found is None:
+        raise click.UsageError(f"unknown shell {shell!r}: must be one of {', '.join(_SHELLS)}")
+    click.echo(found(context.find_root().command, {}, "pyollama", COMPLETE_VARIABLE).source())
+
+
+@command()
+def signin() -> None:
+    """Not offered: pyollama has no accounts."""
+    raise CommandFailed("pyollama has no account service, so there is nothing to sign in to")
+
+
+@command()
+def signout() -> None:
+    """Not offered: pyollama has no accounts."""
+    raise CommandFailed("pyollama has no account service, so there is nothing to sign out of")
