@@ -5,6 +5,8 @@ Classes take facts, not sentences; the wording lives here. A bug is not a Pyolla
 
 from __future__ import annotations
 
+import json
+
 
 class PyollamaError(Exception):
     """Anything we raise on purpose. ``str(error)`` is fit to show to a user."""
@@ -72,6 +74,29 @@ class ModelNotFound(PyollamaError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"model '{name}' not found")
+
+
+class CopySourceNotFound(ModelNotFound):
+    def __init__(self, name: str) -> None:
+        Exception.__init__(self, f'model "{name}" not found')
+
+
+class NotPulled(PyollamaError):
+    """An unknown model, in the words of the embedding endpoints."""
+
+    status = 404
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f'model "{name}" not found, try pulling it first')
+
+
+class CloudDisabled(PyollamaError):
+    """A model of an online service, which this server does not use (api.md section 10)."""
+
+    status = 403
+
+    def __init__(self, what: str = "remote model is") -> None:
+        super().__init__(f"ollama cloud is disabled: {what} unavailable")
 
 
 class InvalidDigest(BadRequest):
@@ -190,6 +215,24 @@ class PromptTooLong(BadRequest):
             f"request ({n_tokens} tokens) exceeds the available context size ({n_ctx} tokens), try increasing it"
         )
         self.n_tokens, self.n_ctx = n_tokens, n_ctx
+
+
+class PromptCannotShrink(BadRequest):
+    """The prompt is too long and may not be cut, because shifting is off."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the prompt is longer than the context length currently available to the model; shorten the prompt, adjust "
+            "the context length in settings, or use a model with a longer context length"
+        )
+
+
+class InvalidFormat(PyollamaError):
+    """A ``format`` that is neither "json" nor a schema; ``value`` is its JSON text."""
+
+    def __init__(self, value: str) -> None:
+        quoted = json.dumps(value, ensure_ascii=False)
+        super().__init__(f'invalid format: {quoted}; expected "json" or a valid JSON Schema object')
 
 
 class InputTooLong(BadRequest):

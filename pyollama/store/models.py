@@ -1,0 +1,212 @@
+"""A model: its manifest plus typed access to its layers."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pyollama.errors import PyollamaError, StoreError
+from pyollama.store.blobs import BlobStore
+from pyollama.store.capabilities import ActiveTemplate, active_template, capabilities
+from pyollama.store.configs import Config
+from pyollama.store.facts import GGUFFacts, gguf_facts, read_header
+from pyollama.store.manifests import Layer, Manifest
+from pyollama.store.names import ModelName
+
+if TYPE_CHECKING:
+    from pyollama.native._gguf import Header
+
+MAX_JSON_LAYER_BYTES = 1 << 20  # config, params and messages
+MAX_TEXT_LAYER_BYTES = 16 << 20
+
+_log = logging.getLogger(__name__)
+
+
+class Model:
+    """One stored model. Layers are read when first asked for and kept; the files of running models are only named.
+
+    Reading a layer raises BlobNotFound when its blob is missing and StoreError when it cannot be read.
+    """
+
+    def __init__(self, name: ModelName, manifest: Manifest, modified_ns: int, blobs: BlobStore) -> None:
+        self.name = name
+        self.manifest = manifest
+        self.modified_ns = modified_ns  # of the manifest, since 1970
+        self._blobs = blobs
+
+    @property
+    def digest(self) -> str:
+        return self.manifest.digest
+
+    @property
+    def size(self) -> int:
+        """Bytes of all layers and the config."""
+        return self.manifest.size
+
+    @property
+    def modified_at(self) -> datetime:
+        """In UTC, to the microsecond."""
+        seconds, rest = divmod(self.modified_ns, 10**9)
+        return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        return self.manifest.layers
+
+    # --- layers -------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def config(self) -> Config:
+        """The stored configuration; an empty one, with a warning, when it is missing or broken."""
+        try:
+            return self.read_config()
+        except PyollamaError as error:
+            _log.warning("%s: %s", self.name, error)
+            return Config()
+
+    def read_config(self) -> Config:
+        """The stored configuration. BlobNotFound, StoreError."""
+        layer = self.manifest.config
+        if layer is None:
+            return Config()
+        raw = self._blobs.read(layer.digest, limit=MAX_JSON_LAYER_BYTES)
+        return Config.parse(raw, str(self._blobs.path(layer.digest)))
+
+    @cached_property
+    def template(self) -> str | None:
+        """The Go template of the template layer; ``prompt`` is its name of 2023."""
+        return self._last_text("template", "prompt")
+
+    @cached_property
+    def system(self) -> str | None:
+        return self._last_text("system")
+
+    @cached_property
+    def licenses(self) -> list[str]:
+        return [self._text(layer) for layer in self._all("license")]
+
+    @cached_property
+    def parameters(self) -> dict[str, Any]:
+        """Options in stored order; a layer that is not a JSON object counts as empty, with a warning."""
+        parameters: dict[str, Any] = self._last_json("params", dict)
+        return parameters
+
+    @cached_property
+    def messages(self) -> list[dict[str, Any]]:
+        return [message for message in self._last_json("messages", list) if isinstance(message, dict)]
+
+    @property
+    def model_paths(self) -> list[Path]:
+        """The weights; several only in broken models of releases that knew no split files."""
+        return self._paths("model")
+
+    @property
+    def adapter_paths(self) -> list[Path]:
+        return self._paths("adapter")
+
+    @property
+    def projector_paths(self) -> list[Path]:
+        return self._paths("projector")
+
+    @property
+    def draft_paths(self) -> list[Path]:
+        return self._paths("draft")
+
+    @property
+    def parent_model(self) -> str:
+        """Where the weights were taken from: a model's name, or the name of an imported file."""
+        layers = self._all("model")
+        return layers[-1].from_ if layers else ""
+
+    @property
+    def is_remote(self) -> bool:
+        """A stub for a model of an online service: it has no weights and cannot run."""
+        return bool(self.config.remote_host)
+
+    # --- what it can do -----------------------------------------------------------------------------------------------
+
+    def header(self) -> Header:
+        """The checked header of the weights, opened; close it after use.
+
+        Raises:
+            StoreError: the model has no GGUF weights, or they cannot be read.
+            GGUFError: they are damaged.
+        """
+        if not self.model_paths:
+            raise StoreError(f"{self.name} has no GGUF weights")
+        return read_header(self.model_paths[-1])
+
+    def facts(self) -> GGUFFacts | None:
+        """The cached facts of the weights; None, with a warning, where there are none to read."""
+        return self._facts("model")
+
+    def projector_facts(self) -> GGUFFacts | None:
+        return self._facts("projector")
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """Format, family and sizes as the API shows them, without the two lengths of listings."""
+        config = self.config
+        return {
+            "parent_model": self.parent_model,
+            "format": config.model_format,
+            "family": config.model_family,
+            "families": config.model_families,
+            "parameter_size": config.model_type,
+            "quantization_level": config.file_type,
+        }
+
+    @property
+    def lengths(self) -> dict[str, int]:
+        """``context_length`` in tokens and ``embedding_length``, where known: what listings add to the details."""
+        facts = self.facts()
+        context = self.config.context_length or (facts.context_length if facts else 0)
+        embedding = self.config.embedding_length or (facts.embedding_length if facts else 0)
+        return {key: n for key, n in (("context_length", context), ("embedding_length", embedding)) if n}
+
+    def active_template(self, go_template: bool | None = None) -> ActiveTemplate:
+        """Which template makes the prompt. ``go_template``: the setting that forces the choice, None to choose."""
+        return active_template(self, go_template)
+
+    def capabilities(self, go_template: bool | None = None) -> set[str]:
+        """``completion``, ``tools``, ...; cheap after the first call for a blob."""
+        return capabilities(self, go_template)
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def _all(self, *kinds: str) -> list[Layer]:
+        return [layer for layer in self.layers if layer.kind in kinds]
+
+    def _paths(self, kind: str) -> list[Path]:
+        return [self._blobs.path(layer.digest) for layer in self._all(kind)]
+
+    def _text(self, layer: Layer) -> str:
+        return self._blobs.read(layer.digest, limit=MAX_TEXT_LAYER_BYTES).decode("utf-8", "replace")
+
+    def _last_text(self, *kinds: str) -> str | None:
+        layers = self._all(*kinds)
+        return self._text(layers[-1]) if layers else None
+
+    def _last_json(self, kind: str, wanted: type) -> Any:
+        for layer in self._all(kind)[-1:]:
+            raw = self._blobs.read(layer.digest, limit=MAX_JSON_LAYER_BYTES)
+            try:
+                value = json.loads(raw)
+            except ValueError:
+                value = None
+            if isinstance(value, wanted):
+                return value
+            _log.warning("%s: the %s layer is not a JSON %s: ignored", self.name, kind, wanted.__name__)
+        return wanted()
+
+    def _facts(self, kind: str) -> GGUFFacts | None:
+        for layer in self._all(kind)[-1:]:
+            try:
+                return gguf_facts(layer.digest, self._blobs.path(layer.digest))
+            except PyollamaError as error:
+                _log.warning("%s: %s", self.name, error)
+        return None
