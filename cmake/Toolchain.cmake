@@ -1,7 +1,9 @@
 # One clear line for a machine that cannot build us, instead of a page of compiler errors.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 9)
   message(FATAL_ERROR "pyollama needs g++ 9 or newer, found ${CMAKE_CXX_COMPILER_VERSION}; set CXX to a newer compiler")
-elseif(CMAKE_CXX_COMPILER_ID MATCHES "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 10)
+elseif(CMAKE_CXX_COMPILER_ID STREQUAL "AppleClang" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 12)
+  message(FATAL_ERROR "pyollama needs Xcode 12 or newer, found its compiler ${CMAKE_CXX_COMPILER_VERSION}; update the command line tools")
+elseif(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 10)
   message(FATAL_ERROR "pyollama needs clang 10 or newer, found ${CMAKE_CXX_COMPILER_VERSION}; set CXX to a newer compiler")
 elseif(CMAKE_CXX_COMPILER_ID STREQUAL "MSVC" AND MSVC_VERSION LESS 1930)
   message(FATAL_ERROR "pyollama needs Visual Studio 2022 or newer, found MSVC ${MSVC_VERSION}")

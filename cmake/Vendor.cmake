@@ -61,3 +61,13 @@ target_include_directories(po_common SYSTEM PUBLIC ${common_dir} ${vendor_dir}/s
 target_compile_features(po_common PUBLIC cxx_std_17)
 target_link_libraries(po_common PUBLIC llama vendor::nlohmann Threads::Threads)
 add_library(pyollama::common ALIAS po_common)
+
+# Its licences go into the wheel beside ours. Not named in pyproject.toml: a fresh clone does not have them yet.
+if(SKBUILD_METADATA_DIR)
+  file(GLOB vendor_licenses ${vendor_dir}/LICENSE ${vendor_dir}/AUTHORS ${vendor_dir}/licenses/*)
+  install(FILES ${vendor_licenses} DESTINATION ${SKBUILD_METADATA_DIR}/licenses/llama.cpp COMPONENT python)
+  foreach(part sha256 xxhash)
+    install(FILES ${vendor_dir}/vendor/hash/${part}/LICENSE RENAME LICENSE-${part} OPTIONAL
+            DESTINATION ${SKBUILD_METADATA_DIR}/licenses/llama.cpp COMPONENT python)
+  endforeach()
+endif()

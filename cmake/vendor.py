@@ -7,7 +7,6 @@ Leaves DESTINATION complete or absent, never half-written.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -57,7 +56,6 @@ def download(lock: dict[str, str], folder: Path) -> Path:
     """Fetch the archive with pip, which honours the user's own index and proxy settings."""
     requirement = f"{lock['package']}=={lock['version']}"
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", lock["package"]]
-    # --no-build-isolation with an empty build step is not offered by pip: it reads the metadata, no more.
     done = subprocess.run([*command, "-d", str(folder), requirement], capture_output=True, text=True)
     archive = folder / lock["archive"]
     if not archive.exists():
@@ -75,7 +73,8 @@ def last_line(text: str) -> str:
 
 
 def verify(archive: Path, expected: str) -> None:
-    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    with archive.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != expected:
         raise VendorError(
             f"{archive.name} is not the archive that cmake/vendor.lock pins:\n"
@@ -86,6 +85,8 @@ def verify(archive: Path, expected: str) -> None:
 
 def wanted(name: PurePosixPath) -> bool:
     """Whether a file of the tree is one that a build reads."""
+    if ".." in name.parts:
+        return False
     if any(name.is_relative_to(folder) for folder in DROP_DIRECTORIES) or name.suffix in DROP_SUFFIXES:
         return False
     if str(name.parent) in KEEP_FILES_OF:
@@ -119,7 +120,7 @@ def main(lock_path: Path, destination: Path) -> None:
         (tree / "PINNED").write_text(lock["sha256"] + "\n")
         if destination.exists():
             shutil.rmtree(destination)
-        os.replace(tree, destination)
+        tree.replace(destination)
 
 
 if __name__ == "__main__":
