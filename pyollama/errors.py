@@ -193,6 +193,7 @@ class RunnerLost(PyollamaError):
     """The model's process ended while it had work. The model is loaded anew by the next request."""
 
     def __init__(self, cause: str = "") -> None:
+        self.cause = cause
         super().__init__(
             "model runner has unexpectedly stopped, this may be due to resource limitations or an internal error, "
             "check ollama server logs for details" + (f": {cause}" if cause else "")
@@ -217,22 +218,22 @@ class PromptTooLong(BadRequest):
         self.n_tokens, self.n_ctx = n_tokens, n_ctx
 
 
-class PromptCannotShrink(BadRequest):
-    """The prompt is too long and may not be cut, because shifting is off."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the prompt is longer than the context length currently available to the model; shorten the prompt, adjust "
-            "the context length in settings, or use a model with a longer context length"
-        )
-
-
 class InvalidFormat(PyollamaError):
     """A ``format`` that is neither "json" nor a schema; ``value`` is its JSON text."""
 
     def __init__(self, value: str) -> None:
         quoted = json.dumps(value, ensure_ascii=False)
         super().__init__(f'invalid format: {quoted}; expected "json" or a valid JSON Schema object')
+
+
+class PromptBeyondContext(BadRequest):
+    """The prompt does not fit and shifting is off, so it cannot be cut (api.md section 5.6)."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the prompt is longer than the context length currently available to the model; shorten the prompt, "
+            "adjust the context length in settings, or use a model with a longer context length"
+        )
 
 
 class InputTooLong(BadRequest):
@@ -270,3 +271,23 @@ class ApiError(PyollamaError):
     def __init__(self, text: str, status: int) -> None:
         super().__init__(text or "something went wrong, please see the pyollama server logs for details")
         self.status = status
+
+
+# --- the server -------------------------------------------------------------------------------------------------------
+
+
+class CannotListen(PyollamaError):
+    """The server's socket. ``reason`` is the system's, e.g. "address already in use"."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(f"listen tcp {address}: bind: {reason}")
+
+
+class BadOrigin(PyollamaError):
+    """An item of OLLAMA_ORIGINS that cannot be an origin."""
+
+    def __init__(self, item: str) -> None:
+        super().__init__(
+            f'OLLAMA_ORIGINS: bad origin "{item}": an origin starts with http://, https:// or the scheme of a browser '
+            "extension, or contains one *"
+        )

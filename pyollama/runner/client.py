@@ -16,7 +16,7 @@ import trio
 
 from pyollama import errors
 from pyollama.runner.frames import FrameError, FrameReader, FrameWriter
-from pyollama.runner.inbox import Answer, Inbox, Reply
+from pyollama.runner.inbox import Answer, Explain, Inbox, Reply, to_error
 from pyollama.runner.process import ChildProcess, describe_exit
 from pyollama.wire import runner as wire
 
@@ -171,14 +171,14 @@ class Runner:
     # --- requests ---
 
     @asynccontextmanager
-    async def generate(self, command: wire.Generate) -> AsyncIterator[Inbox]:
+    async def generate(self, command: wire.Generate, explain: Explain = to_error) -> AsyncIterator[Inbox]:
         """Events of one completion. Leaving early cancels it. ``command.id`` is set here.
 
         Raises:
             RunnerLost: the process has ended already.
         """
         command.id = next(self._ids)
-        inbox = Inbox(lambda: self._post(wire.Cancel(command.id)))
+        inbox = Inbox(lambda: self._post(wire.Cancel(command.id)), explain)
         with self._registered(command, inbox), inbox:
             yield inbox
 
@@ -193,13 +193,13 @@ class Runner:
         """EngineRefused: an id outside the vocabulary."""
         return (await self._ask(wire.Detokenize(next(self._ids), tokens), wire.Text)).text
 
-    async def embed(self, command: wire.Embed) -> wire.Embedded:
+    async def embed(self, command: wire.Embed, explain: Explain = to_error) -> wire.Embedded:
         """Cancelling this drops the request at the engine's next step. ``command.id`` is set here."""
         command.id = next(self._ids)
-        return await self._ask(command, wire.Embedded)
+        return await self._ask(command, wire.Embedded, explain)
 
-    async def _ask(self, command: _Request, kind: type[_A]) -> _A:
-        reply = Reply()
+    async def _ask(self, command: _Request, kind: type[_A], explain: Explain = to_error) -> _A:
+        reply = Reply(explain)
         with self._registered(command, reply):
             answer = await reply.get()
         if not isinstance(answer, kind):

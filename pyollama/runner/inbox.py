@@ -18,6 +18,7 @@ from pyollama.wire.runner import FAILURE_STATUS, Embedded, Failed, Finished, Pie
 UNREAD_LIMIT = 1 << 20  # characters of text, log-probabilities included, that may wait for one client
 LOGPROB_COST = 64  # characters that one log-probability entry counts as
 Answer = Rendered | Tokens | Text | Embedded
+Explain = Callable[[Failed], errors.PyollamaError]  # what a failure means to whoever asked
 
 
 class Inbox(trio.abc.ReceiveChannel[Piece | Finished]):
@@ -29,8 +30,9 @@ class Inbox(trio.abc.ReceiveChannel[Piece | Finished]):
         trio.EndOfChannel: after Finished.
     """
 
-    def __init__(self, cancel: Callable[[], None]) -> None:
+    def __init__(self, cancel: Callable[[], None], explain: Explain) -> None:
         self._cancel = cancel
+        self._explain = explain
         self._pieces: list[Piece] = []
         self._unread = 0
         self._finished: Finished | None = None
@@ -42,7 +44,7 @@ class Inbox(trio.abc.ReceiveChannel[Piece | Finished]):
 
     def deliver(self, event: Piece | Finished | Failed) -> None:
         if isinstance(event, Failed):
-            self.fail(to_error(event))
+            self.fail(self._explain(event))
             return
         if isinstance(event, Finished):
             self.ended, self._finished = True, event
@@ -119,7 +121,8 @@ class Inbox(trio.abc.ReceiveChannel[Piece | Finished]):
 class Reply:
     """The single answer of a request that is not a stream."""
 
-    def __init__(self) -> None:
+    def __init__(self, explain: Explain) -> None:
+        self._explain = explain
         self._arrived = trio.Event()
         self._answer: Answer | None = None
         self._error: Exception | None = None
@@ -130,7 +133,7 @@ class Reply:
 
     def deliver(self, event: Answer | Failed) -> None:
         if isinstance(event, Failed):
-            self._error = to_error(event)
+            self._error = self._explain(event)
         else:
             self._answer = event
         self._arrived.set()

@@ -1,0 +1,114 @@
+"""What a request may do with a loaded model while it holds it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+
+from pyollama.errors import InputTooLong, PromptBeyondContext, PromptTooLong, PyollamaError
+from pyollama.runner.inbox import Inbox, to_error
+from pyollama.scheduler.loaded import LoadedModel
+from pyollama.scheduler.options import Options
+from pyollama.scheduler.plan import context_length
+from pyollama.wire import runner as wire
+
+UNBOUNDED_CONTEXTS = 10  # num_predict < 0 ends after so many contexts, as Ollama does
+
+
+class Lease:
+    """A loaded model that stays loaded while ``Scheduler.use`` is open.
+
+    Every call raises RunnerLost if the process ends, and EngineRefused with the engine's reason if it cannot serve one
+    request. Cancelling a call drops the request in the engine at its next step.
+    """
+
+    def __init__(self, loaded: LoadedModel, info: wire.Loaded, load_ns: int, on_no_memory: Callable[[], None]) -> None:
+        self.info = info
+        self.load_ns = load_ns  # from asking for the model until it was ready
+        self._loaded = loaded
+        self._runner = loaded.runner
+        self._on_no_memory = on_no_memory
+
+    def n_ctx(self, options: Options) -> int:
+        """Tokens that a request with these options may hold."""
+        return min(context_length(options, self._loaded.plan.n_ctx_train), self.info.n_cells)
+
+    @asynccontextmanager
+    async def generate(
+        self,
+        prompt: str,
+        options: Options,
+        *,
+        truncate: bool,
+        shift: bool,
+        logprobs: int = -1,
+        want_context: bool = False,
+    ) -> AsyncIterator[Inbox]:
+        """Pieces of the completion, then its Finished, then the end. Leaving early cancels it.
+
+        Args:
+            truncate: cut a too long prompt from its middle. Needs shift (api.md section 5.6).
+            logprobs: -1 none; n: those of the chosen tokens and of n alternatives.
+            want_context: put the token ids of prompt and answer into Finished.
+
+        The stream raises:
+            PromptTooLong: the prompt does not fit and truncate is off.
+            PromptBeyondContext: it does not fit and shift is off.
+        """
+        n_ctx = self.n_ctx(options)
+        command = wire.Generate(
+            id=0,
+            prompt=prompt,
+            n_ctx=n_ctx,
+            sampling=options.sampling(),
+            num_predict=options.num_predict if options.num_predict >= 0 else UNBOUNDED_CONTEXTS * n_ctx,
+            num_keep=options.num_keep,
+            shift=shift,
+            truncate=truncate and shift,
+            stop=list(options.stop),
+            logprobs=logprobs,
+            want_context=want_context,
+        )
+
+        def explain(failed: wire.Failed) -> PyollamaError:
+            if failed.code == "too_long" and truncate and not shift:
+                return PromptBeyondContext()
+            return self._explain(failed)
+
+        async with self._runner.generate(command, explain) as events:
+            yield events
+
+    async def render(self, request: bytes) -> dict[str, Any]:
+        """A chat rendered with the GGUF's own Jinja template: prompt, stops, format, parser, thinking tags."""
+        return msgspec.json.decode(await self._runner.render(request), type=dict[str, Any])
+
+    async def tokenize(self, texts: list[str]) -> list[list[int]]:
+        """Token ids of each text, with BOS where the model adds it."""
+        return await self._runner.tokenize(texts)
+
+    async def detokenize(self, tokens: list[int]) -> str:
+        """Text of token ids, special tokens spelled out. EngineRefused for an id outside the vocabulary."""
+        return await self._runner.detokenize(tokens)
+
+    async def embed(
+        self, texts: list[str], *, options: Options, truncate: bool, normalize: bool = True
+    ) -> tuple[list[bytes], int]:
+        """One little-endian float32 vector per text, and the number of tokens in all.
+
+        Raises:
+            InputTooLong: a text does not fit and truncate is off.
+        """
+        command = wire.Embed(0, texts, self.n_ctx(options), truncate, normalize)
+        try:
+            answer = await self._runner.embed(command, self._explain)
+        except PromptTooLong as error:
+            raise InputTooLong from error
+        return answer.vectors, answer.prompt_tokens
+
+    def _explain(self, failed: wire.Failed) -> PyollamaError:
+        if failed.code == "no_memory":
+            self._on_no_memory()
+        return to_error(failed)
