@@ -241,6 +241,11 @@ class InputTooLong(BadRequest):
         super().__init__("the input length exceeds the context length")
 
 
+class BadVector(BadRequest):
+    def __init__(self) -> None:
+        super().__init__("embedding contains NaN or Inf values")
+
+
 class TemplateError(PyollamaError):
     """A prompt template that does not parse or fails while rendering."""
 
