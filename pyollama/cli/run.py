@@ -176,12 +176,13 @@ def embed(client: Client, asking: Asking, once: Once) -> None:
     text = once.prompt.removesuffix("\n")
     if not text:
         raise CommandFailed(f'embedding models require input text. Usage: pyollama run {asking.model} "your text here"')
-    extra = {"truncate": once.truncate, "dimensions": once.dimensions or None}
+    extra: dict[str, Any] = {
+        "truncate": once.truncate,
+        "dimensions": once.dimensions or None,
+        "keep_alive": asking.keep_alive,
+        "options": asking.options or None,
+    }
     fields = {key: value for key, value in extra.items() if value is not None}
-    if asking.keep_alive is not None:
-        fields["keep_alive"] = asking.keep_alive
-    if asking.options:
-        fields["options"] = asking.options
     reply = client.embed(model=asking.model, input=text, **fields)
     click.echo(json.dumps(reply["embeddings"][0], separators=(",", ":")))
 

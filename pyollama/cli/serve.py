@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import errno
-
 from pyollama.cli.environment import SERVER
 from pyollama.cli.group import app, command
-from pyollama.errors import CommandFailed
 
 
 @command(variables=SERVER)
@@ -17,11 +14,4 @@ def serve() -> None:
     """
     from pyollama.server.main import serve as run_server
 
-    settings = app().settings
-    try:
-        run_server(settings)
-    except OSError as error:
-        if error.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES):
-            raise
-        reason = (error.strerror or str(error)).lower()
-        raise CommandFailed(f"listen tcp {settings.host.authority}: bind: {reason}") from error
+    run_server(app().settings)

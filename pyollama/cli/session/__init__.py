@@ -1,0 +1,1 @@
+"""The interactive session: ``loop`` talks, ``reader`` reads a message, ``slash`` runs the commands."""
