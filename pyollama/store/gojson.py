@@ -24,12 +24,21 @@ def dump_line(value: object) -> bytes:
 
 def float32(value: float) -> float:
     """The double that prints as the shortest text of ``value`` rounded to 32 bits. OverflowError if it does not fit."""
-    single = struct.unpack("f", struct.pack("f", value))[0]
+    single = _single(value)
     for digits in range(1, 10):
         short = float(f"{single:.{digits}g}")
-        if struct.unpack("f", struct.pack("f", short))[0] == single:
+        if _single(short) == single:
             return short
     return value  # NaN only
+
+
+def is_float32(value: float) -> bool:
+    """Whether 32 bits hold ``value`` exactly."""
+    return math.isnan(value) or math.isinf(value) or _single(value) == value
+
+
+def _single(value: float) -> float:
+    return float(struct.unpack("f", struct.pack("f", value))[0])
 
 
 def _encode(value: object) -> str:
