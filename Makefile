@@ -59,10 +59,12 @@ clean:
 	@touch $@
 
 .venv/installed: .venv/created $(NATIVE)
+	@echo "Building the native modules; the first time takes some minutes."
 	$(INSTALL) -e .
 	@touch $@
 
 .venv/installed-dev: .venv/created $(NATIVE)
+	@echo "Building the native modules; the first time takes some minutes."
 	$(INSTALL) -e ".[test,dev]"
 	@touch $@ .venv/installed
 
