@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -30,7 +30,9 @@ class LoadedModel:
     is cancelled, by the same rule.
     """
 
-    def __init__(self, model: Model, plan: LoadPlan, options: Options, settings: Settings) -> None:
+    def __init__(
+        self, model: Model, plan: LoadPlan, options: Options, settings: Settings, command: Sequence[str]
+    ) -> None:
         self.model = model  # under the name it was used by last
         self.plan = plan
         self.keep_alive = settings.keep_alive  # seconds
@@ -38,7 +40,7 @@ class LoadedModel:
         self.ready = trio.Event()  # loaded, or failed with error
         self.gone = trio.Event()  # set by the scheduler once it has forgotten it
         self.error: PyollamaError | None = None
-        self.runner = Runner(plan.spec, name=str(model.name), stall_seconds=settings.load_timeout)
+        self.runner = Runner(plan.spec, name=str(model.name), stall_seconds=settings.load_timeout, command=command)
         self._options = options  # it was loaded with
         self._slots = trio.CapacityLimiter(settings.num_parallel or math.inf)
         self.users = 0  # requests that hold it, waiting ones too

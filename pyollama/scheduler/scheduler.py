@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +13,7 @@ import trio
 
 from pyollama.config import Settings
 from pyollama.errors import NotEnoughMemory, ServerBusy
+from pyollama.runner.client import CHILD_COMMAND
 from pyollama.runner.devices import has_gpu
 from pyollama.scheduler import host_memory
 from pyollama.scheduler.lease import Lease
@@ -45,8 +46,10 @@ class Scheduler:
     go on at the same time.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, command: Sequence[str] = CHILD_COMMAND) -> None:
+        """``command`` starts a runner process."""
         self._settings = settings
+        self._command = command
         self._loaded: dict[_Key, LoadedModel] = {}
         self._nursery: trio.Nursery | None = None
         self._turn = trio.Lock()  # whoever holds it decides what is loaded next
@@ -155,7 +158,7 @@ class Scheduler:
         while len(self._loaded) >= (self._settings.max_loaded_models or MODELS_ON_CPU):
             await self._evict(self._victim())
         plan = await self._fit(facts, options)
-        loaded = self._loaded[key] = LoadedModel(model, plan, options, self._settings)
+        loaded = self._loaded[key] = LoadedModel(model, plan, options, self._settings, self._command)
         self._nursery.start_soon(self._host, key, loaded)
         return loaded
 

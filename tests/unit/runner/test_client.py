@@ -4,20 +4,14 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib import util
-from pathlib import Path
 
 import pytest
 import trio
+from support import scripted_runner as scripted
 
 from pyollama import errors
 from pyollama.runner.client import Runner
 from pyollama.wire import runner as wire
-
-_spec = util.spec_from_file_location("scripted", Path(__file__).with_name("scripted.py"))
-assert _spec and _spec.loader
-scripted = util.module_from_spec(_spec)
-_spec.loader.exec_module(scripted)
 
 ECHO = """
 send(wire.Loading(0.5))

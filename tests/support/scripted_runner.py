@@ -27,8 +27,11 @@ def received():
             yield commands.decode(frame)
 
 inbox = received()
-assert isinstance(next(inbox), wire.LoadSpec)
-loaded = wire.Loaded(2048, 8192, 100, 64, True, 1000, 0, 2, 0, 5)
+spec = next(inbox)
+loaded = wire.Loaded(
+    n_ctx_train=32768, n_cells=spec.n_cells, n_vocab=os.getpid(), n_embd=64, adds_bos=True, size=1000, size_vram=0,
+    n_threads=spec.n_threads or 2, n_gpu_layers=0, load_ns=5,
+)
 """
 
 SPEC = wire.LoadSpec(["/model.gguf"])
