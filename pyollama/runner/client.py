@@ -78,7 +78,7 @@ class Runner:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write_to, process.stdin)
                 nursery.start_soon(process.follow_stderr)
-                await self._read_all(process.stdout, task_status)
+                await self._read_all(process, task_status)
                 error = self._load_error or await self._lost(process)
                 nursery.cancel_scope.cancel()
             raise error
@@ -96,18 +96,18 @@ class Runner:
         self._post(self.spec)
         return process
 
-    async def _read_all(self, stream: trio.abc.ReceiveStream, task_status: trio.TaskStatus[wire.Loaded]) -> None:
+    async def _read_all(self, process: ChildProcess, task_status: trio.TaskStatus[wire.Loaded]) -> None:
         """Read until the stream ends or the load fails."""
         with self._load_scope as scope:
             scope.deadline = trio.current_time() + self._stall_seconds
-            await self._dispatch_all(stream, task_status)
+            await self._dispatch_all(process, task_status)
         if scope.cancelled_caught:
             self._load_error = errors.LoadStalled(self._stall_seconds)
 
-    async def _dispatch_all(self, stream: trio.abc.ReceiveStream, task_status: trio.TaskStatus[wire.Loaded]) -> None:
+    async def _dispatch_all(self, process: ChildProcess, task_status: trio.TaskStatus[wire.Loaded]) -> None:
         reader, decoder = FrameReader(), msgspec.msgpack.Decoder(list[wire.Event])
         try:
-            while data := await stream.receive_some(READ_SIZE):
+            while data := await process.read(READ_SIZE):
                 for frame in reader.feed(data):
                     for event in decoder.decode(frame):
                         self._dispatch(event, task_status)
