@@ -1,7 +1,7 @@
 """Requests and answers of the native API (api.md sections 4 and 7), as structs without behaviour.
 
-Every request field may be ``null``, which means "not given". Unknown keys are ignored. ``Any`` fields have more than one
-JSON form; the module that gives them meaning parses them (``server.bodies``).
+Every request field may be ``null``, which means "not given". Unknown keys are ignored. ``Any`` fields have more than
+one JSON form; ``server.bodies`` gives them meaning.
 """
 
 from __future__ import annotations
@@ -255,14 +255,14 @@ class ChatResponse(Struct, omit_defaults=True, kw_only=True):
 
 class EmbedResponse(Struct, omit_defaults=True):
     model: str
-    embeddings: list[list[float]]
+    embeddings: list[Raw]
     total_duration: int = 0
     load_duration: int = 0
     prompt_eval_count: int = 0
 
 
 class EmbeddingsResponse(Struct):
-    embedding: list[float]
+    embedding: Raw
 
 
 class Details(Struct):

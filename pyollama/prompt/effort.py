@@ -1,0 +1,37 @@
+"""What a request says about thinking (api.md section 5.8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pyollama.errors import BadRequest
+
+LEVELS = ("high", "medium", "low", "max")
+_ALLOWED = '"high", "medium", "low", "max", true, or false'
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """Whether to think and how hard, as templates see it."""
+
+    on: bool = False
+    level: str = ""
+    is_set: bool = False
+
+    @classmethod
+    def parse(cls, value: Any) -> Effort:
+        """Read the field ``think``; None means that the request does not say. BadRequest."""
+        if value is None:
+            return cls()
+        if isinstance(value, bool):
+            return cls(on=value, level="medium" if value else "", is_set=True)
+        if not isinstance(value, str):
+            raise BadRequest(f"think must be a boolean or string ({_ALLOWED})")
+        if value not in LEVELS:
+            raise BadRequest(f'invalid think value: "{value}" (must be {_ALLOWED})')
+        return cls(on=True, level=value, is_set=True)
+
+    def by_default(self) -> Effort:
+        """For a model that can think: it does unless the request says otherwise."""
+        return self if self.is_set else Effort(on=True, level="medium", is_set=True)

@@ -1,0 +1,133 @@
+"""The application: routes, error answers and the filters before them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import quart
+from quart.routing import QuartRule
+from quart_trio import QuartTrio
+from quart_trio.wrappers import TrioResponse as Response
+from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed, NotFound, RequestEntityTooLarge
+from werkzeug.routing import RequestRedirect
+
+from pyollama.config import Settings
+from pyollama.errors import BodyTooLarge, PyollamaError
+from pyollama.scheduler import Scheduler
+from pyollama.server import answers, hosts
+from pyollama.server.connection import Connection, Request
+from pyollama.server.gate import Gate
+from pyollama.server.origins import Origins
+from pyollama.store import Store
+
+log = logging.getLogger("pyollama.server")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the routes work with."""
+
+    settings: Settings
+    store: Store
+    scheduler: Scheduler
+
+
+class ExactRule(QuartRule):
+    """A route that answers HEAD only where it says so."""
+
+    def __init__(self, string: str, methods: Iterable[str] | None = None, **kwargs: Any) -> None:
+        asked = {method.upper() for method in methods or ()}
+        super().__init__(string, methods=asked or None, **kwargs)
+        if self.methods and "HEAD" not in asked:
+            self.methods.discard("HEAD")
+
+
+class App(QuartTrio):
+    asgi_http_class = Connection
+    request_class = Request
+    url_rule_class: type[QuartRule] = ExactRule
+    services: Services
+
+
+def make_app(services: Services) -> App:
+    """The whole server but for its socket. BadOrigin when the configured origins make no sense."""
+    from pyollama.server.routes import blueprints
+
+    app = App("pyollama.server", static_folder=None)
+    app.services = services
+    app.config.update(
+        RESPONSE_TIMEOUT=None,
+        BODY_TIMEOUT=None,
+        MAX_CONTENT_LENGTH=services.settings.max_body,
+        PROVIDE_AUTOMATIC_OPTIONS=False,
+    )
+    app.url_map.merge_slashes = False
+    for blueprint in blueprints:
+        app.register_blueprint(blueprint)
+    _answer_errors(app)
+    origins = Origins.parse(services.settings.origins)
+    gate = Gate(app.asgi_app, origins, loopback=hosts.is_loopback(services.settings.host.host))
+    app.asgi_app = gate  # type: ignore[method-assign]
+    return app
+
+
+def services() -> Services:
+    """The services of the application that serves the current request."""
+    return cast(App, quart.current_app).services
+
+
+def _answer_errors(app: App) -> None:
+    app.register_error_handler(PyollamaError, _pyollama_error)
+    app.register_error_handler(NotFound, _not_found)
+    app.register_error_handler(MethodNotAllowed, _method_not_allowed)
+    app.register_error_handler(RequestEntityTooLarge, _too_large)
+    app.register_error_handler(InternalServerError, _bug)
+    app.register_error_handler(HTTPException, _http_error)
+
+
+async def _pyollama_error(error: PyollamaError) -> Response:
+    if error.status >= 500:
+        log.warning("request failed", extra={"path": quart.request.path, "error": str(error)})
+    return answers.error(error)
+
+
+async def _not_found(_: NotFound) -> Response:
+    return _redirect_without_slash() or answers.text("404 page not found", status=404)
+
+
+async def _method_not_allowed(error: MethodNotAllowed) -> Response:
+    response = answers.text("405 method not allowed", status=405)
+    response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+    return response
+
+
+async def _too_large(_: RequestEntityTooLarge) -> Response:
+    return answers.error(BodyTooLarge(services().settings.max_body))
+
+
+async def _bug(_: InternalServerError) -> Response:
+    return answers.json({"error": "internal server error, see the server's log"}, status=500)
+
+
+async def _http_error(error: HTTPException) -> Response:
+    return answers.json({"error": error.description or error.name}, status=error.code or 500)
+
+
+def _redirect_without_slash() -> Response | None:
+    """A known path with a slash too many: 301 for GET, 307 for every other method."""
+    path = quart.request.path
+    if not path.endswith("/") or path == "/":
+        return None
+    adapter = quart.current_app.create_url_adapter(quart.request)
+    try:
+        known = adapter is not None and bool(adapter.allowed_methods(path.rstrip("/")))
+    except RequestRedirect:
+        return None
+    if not known:
+        return None
+    response = answers.empty(301 if quart.request.method == "GET" else 307)
+    response.headers["Location"] = path.rstrip("/")
+    return response

@@ -1,0 +1,62 @@
+"""Which Host headers a server on the loopback address answers (api.md section 3.2).
+
+A page that rebinds its own name to 127.0.0.1 still sends that name, so names from outside are refused.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from functools import lru_cache
+
+_PRIVATE = tuple(ipaddress.ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"))
+_SUFFIXES = (".localhost", ".local", ".internal")
+
+
+def is_loopback(address: str) -> bool:
+    """Whether a server bound to ``address``, an IP literal or a name, is reached from this machine only."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address.lower() == "localhost"
+
+
+def hostname(header: str) -> str:
+    """The Host header without its port and brackets."""
+    if header.startswith("["):
+        return header[1:].partition("]")[0]
+    name, colon, port = header.rpartition(":")
+    return name if colon and port.isdigit() and ":" not in name else header
+
+
+def is_ip(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=256)
+def allowed(name: str) -> bool:
+    """Whether a loopback server answers requests for this host name or address."""
+    if is_ip(name):
+        address = ipaddress.ip_address(name)
+        return address.is_loopback or address.is_unspecified or _is_private(address) or _is_ours(address)
+    folded = name.lower()
+    return folded in ("", "localhost", socket.gethostname().lower()) or folded.endswith(_SUFFIXES)
+
+
+def _is_private(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    return any(address in network for network in _PRIVATE if network.version == address.version)
+
+
+def _is_ours(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether an interface has the address: only then can a socket be bound to it."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((str(address), 0))
+        except OSError:
+            return False
+    return True

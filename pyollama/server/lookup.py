@@ -1,0 +1,93 @@
+"""From a name in a request to a stored model, with everything that inference wants to know of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import trio
+
+from pyollama.errors import CloudDisabled, MissingCapability, ModelNotFound, NotPulled, PyollamaError
+from pyollama.prompt.effort import Effort
+from pyollama.server.app import services
+from pyollama.store import Model, ModelName, strip_source_suffix
+from pyollama.wire.ollama import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A stored model, its layers read."""
+
+    given: str  # the name as the request spells it
+    model: Model
+    capabilities: frozenset[str]
+    language: str  # "go" or "jinja"
+    template: str
+    system: str
+    parameters: dict[str, Any]
+    messages: list[Message]
+
+    def require(self, kind: str) -> None:
+        """``kind``: "generate" or "chat". Both need completion."""
+        if "completion" not in self.capabilities:
+            raise MissingCapability(f'"{self.given}"', kind)
+
+    def require_all(self, *wanted: str) -> None:
+        """Capabilities that particular fields of a request need."""
+        missing = [name for name in wanted if name not in self.capabilities]
+        if missing:
+            raise MissingCapability(self.model.name.full(), *missing)
+
+    def effort(self, asked: Effort) -> Effort:
+        """Thinking as this model can do it; MissingCapability when it cannot think but should."""
+        if "thinking" in self.capabilities:
+            return asked.by_default()
+        if asked.on:
+            raise MissingCapability(f'"{self.given}"', "thinking")
+        return asked
+
+
+async def find(given: str, *, pull_first: bool = False) -> Known:
+    """The model of an inference request.
+
+    Args:
+        pull_first: the words of the embedding endpoints for an unknown model.
+
+    Raises:
+        ModelNotFound, BadRequest, CloudDisabled, and errors of the store.
+    """
+    source = strip_source_suffix(given)
+    name = ModelName.parse(source.text)
+    if source.cloud:
+        raise CloudDisabled
+    try:
+        return await trio.to_thread.run_sync(_describe, given, name)
+    except ModelNotFound:
+        raise (NotPulled(given) if pull_first else ModelNotFound(given)) from None
+
+
+def named(model: str | None, name: str | None, absent: PyollamaError) -> str:
+    """The name in a request that knows two fields for it."""
+    given = model or name
+    if not given:
+        raise absent
+    return given
+
+
+def _describe(given: str, name: ModelName) -> Known:
+    here = services()
+    model = here.store.open_model(name, given=given)
+    if model.is_remote:
+        raise CloudDisabled
+    language, template = model.active_template(here.settings.go_template)
+    return Known(
+        given=given,
+        model=model,
+        capabilities=frozenset(model.capabilities(here.settings.go_template)),
+        language=language,
+        template=template,
+        system=model.system or "",
+        parameters=model.parameters,
+        messages=[msgspec.convert(message, Message, strict=False) for message in model.messages],
+    )
