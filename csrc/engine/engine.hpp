@@ -1,0 +1,96 @@
+// Engine is one loaded model and its scheduler thread: requests go in, events come out.
+// Ownership: owns everything from the model to the threads. Destroyed in this order: scheduler and embedder with their
+// contexts, thread pools, model.
+// Threads: any may call, except that one at a time closes. Loading and computing happen in the engine's own thread.
+#pragma once
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "chat/chat.hpp"
+#include "engine/cancel_board.hpp"
+#include "engine/embedder.hpp"
+#include "engine/events.hpp"
+#include "engine/load_spec.hpp"
+#include "engine/model.hpp"
+#include "engine/schedule/scheduler.hpp"
+#include "engine/thread_pools.hpp"
+
+namespace po {
+
+class Engine {
+  public:
+    // Starts to load and returns at once; Loading events, then Loaded or LoadFailed, go to the queue, which must
+    // outlive the engine. internal: the system gave no thread.
+    static Status open(const LoadSpec & spec, EventQueue & events, std::shared_ptr<Engine> & out) noexcept;
+    ~Engine();
+    Engine(const Engine &) = delete;
+    Engine & operator=(const Engine &) = delete;
+
+    // Tokenises in the calling thread. All answers, refusals too, come as events.
+    // bad_request: a request of this id is alive. cancelled: the engine is closed.
+    Status generate(const GenerateSpec & spec, std::string_view prompt) noexcept;
+    Status embed(const EmbedSpec & spec, const std::vector<std::string> & texts) noexcept;
+
+    // Idempotent; the request's last event still comes. Takes effect within the running step if nobody else is in it.
+    void cancel(ReqId id) noexcept;
+
+    // bad_request: not loaded yet, or a token id outside the vocabulary.
+    Status tokenize(std::string_view text, bool add_special, bool parse_special, Tokens & out) const noexcept;
+    Status detokenize(const Tokens & tokens, std::string & out) const noexcept;
+    Status render(std::string_view request_json, std::string & result_json) noexcept;
+
+    // Waits for the thread. finish: requests under way end first; otherwise they end as cancelled, a load stops.
+    void close(bool finish) noexcept;
+
+  private:
+    enum class State { loading, ready, failed, closed };
+    using Job = std::function<void()>;
+
+    Engine(const LoadSpec & spec, EventQueue & events) : spec_(spec), events_(events) {}
+    const Model * ready_model() const;
+
+    // Any thread.
+    Status accept(ReqId id, Job job);
+    void prepare(const GenerateSpec & spec, const std::string & prompt);
+    void prepare(const EmbedSpec & spec, const std::vector<std::string> & texts);
+    void hand_over(ReqId id, Job job);
+    void refuse(Failed failure, const Status & why);
+
+    // The engine's thread.
+    void run() noexcept;
+    Status load();
+    Status load_parts();
+    void announce(int64_t load_ns);
+    bool intake();
+    Status serve();
+    void leave(State state, const std::string & why) noexcept;
+
+    LoadSpec spec_;
+    EventQueue & events_;
+    CancelBoard board_;
+    std::unique_ptr<Model> model_;
+    ThreadPools pools_;
+    std::unique_ptr<Context> context_;
+    std::unique_ptr<Embedder> embedder_;
+    std::unique_ptr<Scheduler> scheduler_;  // none for models that are made for embeddings
+    int most_ctx_ = 0;
+
+    mutable std::mutex mutex_;
+    std::condition_variable news_;
+    State state_ = State::loading;
+    std::string failure_;        // why state_ is failed or closed
+    bool closing_ = false;       // nothing new is accepted
+    std::vector<Job> early_;     // submitted before the model was there
+    std::vector<Job> inbox_;     // for the engine's thread
+    std::mutex chat_mutex_;
+    std::unique_ptr<ChatTemplates> chat_;
+    std::thread thread_;
+};
+
+}  // namespace po

@@ -1,0 +1,160 @@
+// The half of Engine that runs in its own thread: load, then serve until closed.
+#include <algorithm>
+#include <iterator>
+#include <thread>
+
+#include "engine/engine.hpp"
+
+namespace po {
+namespace {
+
+constexpr float kWeightsPart = 0.95F;  // of the progress; context and warm-up are the rest
+constexpr float kProgressStep = 0.01F;
+
+int or_all_processors(int n) { return n > 0 ? n : std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+
+}  // namespace
+
+void Engine::run() noexcept {
+    Status status;
+    try {
+        status = load();
+        if (status) {
+            status = serve();
+        }
+    } catch (const std::exception & error) {
+        status = Status::error(Code::internal, error.what());
+    }
+    if (status) {
+        leave(State::closed, "the engine is closed");
+    } else {
+        leave(State::failed, status.text);
+        events_.push(LoadFailed{status.text});  // also after a context was lost: this engine answers no more
+    }
+}
+
+Status Engine::load() {
+    const int64_t start = now_ns();
+    spec_.n_threads = or_all_processors(spec_.n_threads);
+    spec_.n_threads_batch = or_all_processors(spec_.n_threads_batch > 0 ? spec_.n_threads_batch : spec_.n_threads);
+    spec_.n_batch = std::max(spec_.n_batch, 1);
+    spec_.n_cells = std::max({spec_.n_cells, spec_.n_ctx, 256});
+    float told = -1;
+    const auto progress = [&](float part) {
+        if (part * kWeightsPart >= told + kProgressStep) {
+            told = part * kWeightsPart;
+            events_.push(Loading{told});
+        }
+        return !board_.closed();
+    };
+    Status status = Model::load(spec_, progress, model_);
+    if (status) {
+        status = load_parts();
+    }
+    if (status) {
+        announce(now_ns() - start);
+    }
+    return status;
+}
+
+Status Engine::load_parts() {
+    if (Status status = pools_.start(spec_.n_threads, spec_.n_threads_batch); !status) {
+        return status;
+    }
+    embedder_ = std::make_unique<Embedder>(*model_, spec_, pools_, board_, events_);
+    if (model_->pools() || !model_->causal()) {
+        return embedder_->prepare();
+    }
+    Status status = Context::open_generator(*model_, spec_, pools_, board_, context_);
+    if (status) {
+        status = context_->warm_up(*model_);
+    }
+    if (status) {
+        most_ctx_ = static_cast<int>(llama_n_ctx(context_->raw()));
+        scheduler_ = std::make_unique<Scheduler>(*model_, *context_, board_, events_, running_limit(*model_, spec_));
+    }
+    return status;
+}
+
+void Engine::announce(int64_t load_ns) {
+    const Context & context = context_ ? *context_ : *embedder_->context();
+    const MemorySize size = context.memory_size();
+    Loaded loaded;
+    loaded.n_ctx_train = model_->n_ctx_train();
+    loaded.n_cells = llama_n_ctx(context.raw());
+    loaded.n_vocab = model_->n_vocab();
+    loaded.n_embd = model_->n_embd();
+    loaded.adds_bos = model_->adds_bos();
+    loaded.size = size.all;
+    loaded.size_vram = size.vram;
+    loaded.n_threads = spec_.n_threads;
+    loaded.n_gpu_layers = model_->n_gpu_layers();
+    loaded.load_ns = load_ns;
+    std::vector<Job> early;
+    {
+        const std::lock_guard lock(mutex_);
+        state_ = State::ready;
+        early.swap(early_);
+    }
+    events_.push(std::move(loaded));
+    for (const Job & job : early) {
+        job();
+    }
+}
+
+// Takes what was submitted, waiting for it if there is nothing else to do. false: the engine is to end.
+bool Engine::intake() {
+    std::vector<Job> jobs;
+    {
+        std::unique_lock lock(mutex_);
+        const bool idle = (!scheduler_ || scheduler_->idle()) && embedder_->idle();
+        news_.wait(lock, [&] { return !idle || !inbox_.empty() || closing_; });
+        if (board_.closed() || (closing_ && idle && inbox_.empty())) {
+            return false;
+        }
+        jobs.swap(inbox_);
+    }
+    for (const Job & job : jobs) {
+        job();
+    }
+    return true;
+}
+
+// ok: closed. lost_context: the model has to be loaded anew.
+Status Engine::serve() {
+    Status status;
+    while (status && intake()) {
+        if (scheduler_ && !scheduler_->idle()) {
+            status = scheduler_->step();
+        }
+        if (!embedder_->idle()) {
+            embedder_->step();
+        }
+    }
+    return status;
+}
+
+// From here on every submission is refused; those under way get their last event.
+void Engine::leave(State state, const std::string & why) noexcept {
+    std::vector<Job> jobs;
+    {
+        const std::lock_guard lock(mutex_);
+        state_ = state;
+        failure_ = why;
+        jobs.swap(inbox_);
+        std::move(early_.begin(), early_.end(), std::back_inserter(jobs));
+        early_.clear();
+    }
+    for (const Job & job : jobs) {
+        job();
+    }
+    const Status status = Status::error(Code::model_error, why);
+    if (scheduler_) {
+        state == State::closed ? scheduler_->end_all() : scheduler_->fail_all(status);
+    }
+    if (embedder_) {
+        state == State::closed ? embedder_->end_all() : embedder_->fail_all(status);
+    }
+}
+
+}  // namespace po

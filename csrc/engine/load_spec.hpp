@@ -1,0 +1,29 @@
+// What to load and how; the fields of LoadSpec in pyollama/wire/runner.py.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace po {
+
+struct LoadSpec {
+    std::vector<std::string> files;     // one GGUF, or the parts of a split one in order
+    std::vector<std::string> adapters;  // LoRA files, each at scale 1
+    int n_ctx = 4096;
+    int n_cells = 8192;
+    int n_seq_max = 64;  // requests that may run at once
+    int n_batch = 512;
+    int n_threads = 0;        // for steps of one row; 0: one per processor
+    int n_threads_batch = 0;  // for all others
+    int n_gpu_layers = -1;
+    std::optional<int> main_gpu;
+    std::optional<bool> use_mmap;
+    bool use_mlock = false;
+    std::optional<bool> flash_attention;
+    std::string kv_cache_type = "f16";
+    float rope_frequency_base = 0;
+    float rope_frequency_scale = 0;
+};
+
+}  // namespace po

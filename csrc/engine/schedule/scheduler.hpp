@@ -1,0 +1,88 @@
+// Scheduler runs all completions of a model together: each step computes one row for everyone who answers, then prompt
+// rows as far as the time allows, and turns the results into events.
+// Ownership: owns the requests, the KV pool and the prefix cache; borrows the rest. Threads: the scheduler thread.
+#pragma once
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "engine/schedule/admission.hpp"
+#include "engine/cancel_board.hpp"
+#include "engine/context.hpp"
+#include "engine/events.hpp"
+#include "engine/memory/kv_pool.hpp"
+#include "engine/schedule/planner.hpp"
+#include "engine/memory/prefix_cache.hpp"
+#include "engine/schedule/request.hpp"
+
+namespace po {
+
+class Scheduler {
+  public:
+    Scheduler(const Model & model, Context & context, CancelBoard & board, EventQueue & events, int n_running);
+
+    void submit(std::unique_ptr<Request> request);
+    bool idle() const { return running_.empty() && waiting_.empty() && parked_.empty(); }
+
+    // One step for everyone. lost_context: the context is unusable and every request has been failed.
+    Status step();
+
+    // Ends every request: as cancelled, or as failed by why.
+    void end_all();
+    void fail_all(const Status & why);
+
+  private:
+    using Owned = std::unique_ptr<Request>;
+
+    struct Work {  // the part of a request in a step
+        Request * request;
+        int rows;
+        int output_row = -1;  // index in the batch of the row to sample from; -1: none
+    };
+    struct Source {  // where a prompt's beginning comes from
+        PrefixCache::Found found;
+        bool wait = false;  // a running prompt is about to compute a longer one
+    };
+
+    // Before a step: who takes part.
+    void drop_cancelled();
+    void resume_parked();
+    void admit();
+    Source find_source(const Request & request);
+    void start(Owned request, Source & source);
+    void shift_full();
+    PoolUse use() const;
+
+    // The step.
+    std::vector<Work> plan();
+    std::vector<Work> rows_for_all() const;
+    bool make_room(std::vector<Work> & work);
+    int compute(std::vector<Work> & work);
+    void collect(const std::vector<Work> & work);
+    Status recover(int result, const std::vector<Work> & work);
+
+    // Leaving.
+    void park_youngest();
+    void park(size_t index);  // of running_
+    void release(Request & request);
+    void end(Request & request);
+    void fail(Request & request, const Status & why);
+    void sweep();  // removes requests that ended
+    void flush() { events_.push(outbox_); }
+
+    const Model & model_;
+    Context & context_;
+    CancelBoard & board_;
+    EventQueue & events_;
+    KvPool pool_;
+    PrefixCache cache_{pool_};
+    CostModel cost_;
+    std::vector<Owned> running_;
+    std::deque<Owned> waiting_;
+    std::deque<Owned> parked_;
+    std::vector<Event> outbox_;
+    uint64_t admitted_ = 0;
+    bool fresh_ = false;  // a request came, which may have been cancelled on its way here
+};
+
+}  // namespace po
