@@ -86,11 +86,8 @@ class BlobStore:
 
     def reuse(self, digest: Digest) -> bool:
         """Whether the blob is stored; if so it counts as new again for every program's pruning."""
-        try:
-            with contextlib.suppress(PermissionError):  # a library of another user
-                os.utime(self.path(digest))
-        except FileNotFoundError:
-            return False
+        with contextlib.suppress(OSError):  # missing, or of another user
+            os.utime(self.path(digest))
         return self.has(digest)
 
     def remove(self, digest: Digest) -> None:

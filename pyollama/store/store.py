@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 class Store:
     """A models directory in Ollama's layout. Blocking calls for any thread; several processes may share it.
 
-    Every method may raise StoreError with the system's text; the directory is then as it was.
+    Methods raise StoreError with the system's text where it refuses; the directory is then as it was.
     """
 
     def __init__(self, root: Path, *, noprune: bool = False) -> None:
@@ -104,13 +104,19 @@ class Store:
         sweep(digests, self.manifests, self.blobs, self.guard)
 
     def prune(self) -> None:
-        """What a server does at its start: rename old blobs and, unless ``noprune``, remove unused files."""
+        """What a server does at its start: rename old blobs and, unless ``noprune``, remove unused files.
+
+        Raises nothing: what the file system refuses is logged, and the models can still be used.
+        """
         folder = self.root / "blobs"
         if not folder.is_dir():
             return
-        rename_old_blobs(folder)
-        if not self.noprune:
-            prune(self.manifests, self.blobs, self.guard, folder)
+        try:
+            rename_old_blobs(folder)
+            if not self.noprune:
+                prune(self.manifests, self.blobs, self.guard, folder)
+        except StoreError as error:
+            _log.warning("nothing is pruned: %s", error)
 
     def _digests(self, name: ModelName) -> set[Digest]:
         """What the manifest of exactly this name refers to; nothing if it is missing or damaged."""
