@@ -8,6 +8,7 @@
 #include "chat.h"
 #include "chat/chat_json.hpp"
 #include "llama.h"
+#include "log.h"
 
 namespace po {
 namespace {
@@ -17,6 +18,12 @@ Status failed(Code code, const std::string & reason) { return Status::error(code
 const char * source_of(const llama_model * model) {
     const char * source = llama_model_chat_template(model, nullptr);
     return source != nullptr ? source : llama_model_chat_template(model, "tool_use");
+}
+
+// The library writes some of its messages to stdout, which may not be ours to write to. What matters it throws too.
+void silence_library() {
+    static std::once_flag once;
+    std::call_once(once, [] { common_log_set_verbosity_thold(LOG_LEVEL_OUTPUT - 1); });
 }
 
 // Why a template does not compile. The library's own init loses the reason on its way out.
@@ -73,6 +80,7 @@ Status ChatTemplates::open(const llama_model * model, std::unique_ptr<ChatTempla
         const char * source = source_of(model);
         if (source == nullptr) return failed(Code::model_error, "the model has no chat template");
         try {
+            silence_library();
             out = std::make_unique<CommonTemplates>(common_chat_templates_init(model, ""));
             return {};
         } catch (const std::bad_alloc &) {
