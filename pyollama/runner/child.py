@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 READ_SIZE = 1 << 18
 PR_SET_PDEATHSIG = 1  # prctl(2)
-TAG_FAILED, TAG_RENDERED, TAG_TOKENS, TAG_TEXT = 5, 6, 7, 8  # of the structs in wire.runner
+TAG_LOAD_FAILED, TAG_FAILED, TAG_RENDERED, TAG_TOKENS, TAG_TEXT = 2, 5, 6, 7, 8  # of the structs in wire.runner
 
 
 class Outlet:
@@ -91,7 +91,11 @@ def _serve(commands: int, outlet: Outlet) -> None:
     while not frames:
         frames = reader.feed(_read(commands))
     spec = msgspec.msgpack.decode(frames.pop(0), type=wire.LoadSpec)
-    engine = _open_engine(spec)
+    try:
+        engine = _open_engine(spec)
+    except ValueError as error:  # refused before the load began
+        outlet.send([(TAG_LOAD_FAILED, str(error))])
+        os._exit(0)
     desk = Desk(engine, outlet)
     threading.Thread(target=desk.take_commands, args=(commands, reader, frames), daemon=True).start()
     _forward_events(engine, outlet)

@@ -71,7 +71,7 @@ class ChildProcess:
         text = line.decode(errors="replace").rstrip()
         if text:
             self.last_lines.append(text)
-            _log.debug("%s: %s", self.name, text)
+            _log.info("%s: %s", self.name, text)
 
     def kill(self) -> None:
         """SIGKILL. No effect on a process that has ended."""

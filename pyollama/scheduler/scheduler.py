@@ -93,6 +93,10 @@ class Scheduler:
         ]
         return sorted(rows, key=lambda row: row.expires_at, reverse=True)
 
+    def pids(self) -> list[int]:
+        """Process ids of the runners, for metrics."""
+        return [entry.runner.pid for entry in self._loaded.values() if entry.runner.pid is not None]
+
     async def unload(self, model: Model) -> None:
         """Let a model go as soon as it is idle. Returns at once; one that is not loaded is no error."""
         loaded = self._loaded.get(_key(model))

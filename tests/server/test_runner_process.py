@@ -1,0 +1,280 @@
+"""The runner process with the real engine and a real model."""
+
+import json
+import math
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import pytest
+import trio
+from support.stored_models import header_only, store_model
+
+from pyollama import errors
+from pyollama.config import Settings
+from pyollama.runner.client import Runner
+from pyollama.scheduler import Lease, Options, Scheduler
+from pyollama.scheduler.memory import read_facts
+from pyollama.scheduler.plan import make_plan
+from pyollama.store import Model, Store
+from pyollama.wire import runner as wire
+
+GREEDY = Options(temperature=0.0, seed=1)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "models")
+
+
+@pytest.fixture
+def model(store: Store, smollm2: Path) -> Model:
+    return store_model(store, "smollm2", smollm2)
+
+
+@asynccontextmanager
+async def scheduling() -> AsyncIterator[Scheduler]:
+    scheduler = Scheduler(Settings())
+    async with trio.open_nursery() as nursery:
+        await nursery.start(scheduler.run)
+        yield scheduler
+        nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def using(model: Model, options: Options = GREEDY) -> AsyncIterator[Lease]:
+    async with scheduling() as scheduler, scheduler.use(model, options, None) as lease:
+        yield lease
+
+
+async def complete(lease: Lease, prompt: str, options: Options) -> tuple[str, wire.Finished]:
+    text = ""
+    async with lease.generate(prompt, options, truncate=True, shift=True) as events:
+        async for event in events:
+            if isinstance(event, wire.Finished):
+                return text, event
+            text += event.text
+    raise AssertionError("the stream ended without Finished")
+
+
+def short(n: int = 8) -> Options:
+    return Options(temperature=0.0, num_predict=n)
+
+
+@contextmanager
+def watched(pid: int) -> Iterator[int]:
+    """A descriptor that becomes readable when the process is gone; works for those that are not our children."""
+    fd = os.pidfd_open(pid)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def is_gone(fd: int, seconds: float = 10) -> bool:
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
+
+
+# --- answers ---
+
+
+async def test_a_completion_has_text_counts_and_an_end(model: Model) -> None:
+    async with using(model) as lease:
+        text, finished = await complete(lease, "The capital of France is", short())
+    assert "Paris" in text
+    assert finished.reason == "length"
+    assert finished.output_tokens == 8
+    assert finished.prompt_tokens == 5
+    assert finished.output_ns > 0
+
+
+async def test_completions_at_once_give_what_each_gives_alone(model: Model) -> None:
+    prompts = ["The capital of France is", "One, two, three,", "Water boils at"]
+    together: dict[str, str] = {}
+    async with using(model) as lease:
+        alone = {prompt: (await complete(lease, prompt, short()))[0] for prompt in prompts}
+
+        async def run(prompt: str) -> None:
+            together[prompt] = (await complete(lease, prompt, short()))[0]
+
+        async with trio.open_nursery() as nursery:
+            for prompt in prompts:
+                nursery.start_soon(run, prompt)
+    assert together == alone
+
+
+async def test_tokens_turn_into_their_text_again(model: Model) -> None:
+    async with using(model) as lease:
+        [tokens, more] = await lease.tokenize(["Hello, world!", "more"])
+        assert await lease.detokenize(tokens) == "Hello, world!"
+        assert more
+        with pytest.raises(errors.EngineRefused) as refused:
+            await lease.detokenize([10**7])
+    assert refused.value.status == 400
+
+
+async def test_a_chat_is_rendered_with_the_files_template(model: Model) -> None:
+    request = {"messages": [{"role": "user", "content": "Hi there"}], "add_generation_prompt": True}
+    async with using(model) as lease:
+        rendered = await lease.render(json.dumps(request).encode())
+        with pytest.raises(errors.EngineRefused):
+            await lease.render(b"not json")
+        assert await lease.tokenize(["still alive"])
+    assert "Hi there" in rendered["prompt"]
+
+
+async def test_vectors_have_length_one(model: Model) -> None:
+    import array
+
+    async with using(model) as lease:
+        vectors, tokens = await lease.embed(["a cat", "a dog"], options=GREEDY, truncate=True)
+    assert tokens == 4
+    for vector in vectors:
+        assert math.isclose(sum(x * x for x in array.array("f", vector)), 1.0, rel_tol=1e-3)
+
+
+async def test_a_prompt_that_does_not_fit_tells_both_lengths(model: Model) -> None:
+    options = Options(num_ctx=16)
+    async with using(model, options) as lease:
+        with pytest.raises(errors.PromptTooLong) as refused:
+            async with lease.generate("word " * 100, options, truncate=False, shift=True) as events:
+                await events.receive()
+        with pytest.raises(errors.InputTooLong):
+            await lease.embed(["word " * 100], options=options, truncate=False)
+    assert refused.value.n_ctx == 16
+    assert refused.value.n_tokens >= 100
+
+
+async def test_leaving_a_stream_stops_the_engine(model: Model) -> None:
+    async with using(model) as lease:
+        async with lease.generate("Once upon a time", Options(num_predict=-1), truncate=True, shift=True) as events:
+            await events.receive()
+        with trio.fail_after(30):  # a runaway would take 40,000 tokens
+            text, _ = await complete(lease, "The capital of France is", short())
+    assert "Paris" in text
+
+
+# --- the process ---
+
+
+async def test_loading_reports_progress_and_sizes(smollm2: Path) -> None:
+    plan = make_plan(read_facts([smollm2], []), Options(), Settings(), math.inf)
+    runner = Runner(plan.spec, name="smollm2")
+    async with trio.open_nursery() as nursery:
+        info = await nursery.start(runner.run)
+        nursery.cancel_scope.cancel()
+    assert info.n_ctx_train == 8192
+    assert info.n_cells >= 4096
+    assert info.n_threads > 0
+    assert smollm2.stat().st_size < info.size
+
+
+async def test_the_estimate_is_near_the_truth_and_not_below(smollm2: Path) -> None:
+    plan = make_plan(read_facts([smollm2], []), Options(), Settings(), math.inf)
+    runner = Runner(plan.spec, name="smollm2")
+    async with trio.open_nursery() as nursery:
+        info = await nursery.start(runner.run)
+        nursery.cancel_scope.cancel()
+    assert info.size * 0.95 <= plan.needed <= info.size * 1.6
+
+
+async def test_a_killed_runner_fails_its_requests_and_is_replaced(model: Model) -> None:
+    async with scheduling() as scheduler:
+        async with scheduler.use(model, GREEDY, None) as lease:
+            with pytest.raises(errors.RunnerLost, match="killed by SIGKILL"):
+                async with lease.generate("Once", Options(), truncate=True, shift=True) as events:
+                    await events.receive()
+                    os.kill(scheduler.pids()[0], signal.SIGKILL)
+                    while True:
+                        await events.receive()
+        async with scheduler.use(model, GREEDY, None) as lease:
+            text, _ = await complete(lease, "The capital of France is", short())
+    assert "Paris" in text
+
+
+async def test_the_runner_ignores_an_interrupt_from_the_terminal(model: Model) -> None:
+    async with scheduling() as scheduler, scheduler.use(model, GREEDY, None) as lease:
+        os.kill(scheduler.pids()[0], signal.SIGINT)
+        text, _ = await complete(lease, "The capital of France is", short())
+    assert "Paris" in text
+
+
+async def test_a_file_that_the_engine_refuses_says_why(store: Store) -> None:
+    broken = store_model(store, "broken", header_only())
+    async with scheduling() as scheduler:
+        with pytest.raises(errors.LoadFailed, match=r"failed to load model: .+; the file may be damaged"):
+            async with scheduler.use(broken, GREEDY, None):
+                pass
+
+
+# --- orphans ---
+
+SERVER = """
+import sys, trio
+from pathlib import Path
+from pyollama.config import Settings
+from pyollama.scheduler import Options, Scheduler
+from pyollama.store import ModelName, Store
+
+async def main():
+    scheduler = Scheduler(Settings())
+    model = Store(Path(sys.argv[1])).open_model(ModelName.parse("smollm2"))
+    async with trio.open_nursery() as nursery:
+        await nursery.start(scheduler.run)
+        async with scheduler.use(model, Options(), None) as lease:
+            async with lease.generate("Once upon a time", Options(), truncate=True, shift=True) as events:
+                await events.receive()
+                print(*scheduler.pids(), flush=True)
+                while True:
+                    await events.receive()
+
+trio.run(main)
+"""
+
+
+@contextmanager
+def server(store: Store) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """A process with a busy runner, and the runner's process id."""
+    command = [sys.executable, "-c", SERVER, str(store.root)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout
+        try:
+            yield process, int(process.stdout.readline())
+        finally:
+            process.kill()
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=lambda number: number.name)
+def test_no_runner_survives_its_server(store: Store, model: Model, number: signal.Signals) -> None:
+    with server(store) as (process, runner), watched(runner) as runner_fd:
+        process.send_signal(number)
+        process.wait(10)
+        assert is_gone(runner_fd)
+
+
+def test_a_child_whose_parent_is_gone_already_ends_at_once() -> None:
+    command = [sys.executable, "-m", "pyollama.runner.child", "1"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.wait(10) == 0
+
+
+def test_a_child_ends_with_its_stdin() -> None:
+    command = [sys.executable, "-m", "pyollama.runner.child", str(os.getpid())]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin
+        process.stdin.close()
+        assert process.wait(10) == 0
+
+
+def test_the_child_loads_neither_trio_nor_the_web_framework() -> None:
+    code = "import sys, pyollama.runner.child; print({'trio', 'quart', 'httpx', 'numpy'} & set(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "set()"
