@@ -1,0 +1,271 @@
+"""Completions of the native engine on a real model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.engine import TestedEngine
+
+from pyollama.native import _engine
+from pyollama.wire import runner as wire
+
+FOX = "<|im_start|>user\nWrite a story about a fox.<|im_end|>\n<|im_start|>assistant\n"
+COUNT = "<|im_start|>user\nCount from one to twenty.<|im_end|>\n<|im_start|>assistant\n"
+LONG = "The quick brown fox jumps over the lazy dog. " * 100  # 1,000 tokens
+
+
+@pytest.fixture(scope="module")
+def engine(smollm2: Path) -> Iterator[TestedEngine]:
+    with TestedEngine(str(smollm2)) as engine:
+        yield engine
+
+
+def test_loading_reports_progress_and_real_sizes(smollm2: Path, engine: TestedEngine) -> None:
+    progress = [event.progress for event in engine.log if isinstance(event, wire.Loading)]
+
+    assert progress == sorted(progress)
+    assert 0 <= progress[0] <= progress[-1] <= 1
+    assert engine.loaded.n_vocab == 49152
+    assert engine.loaded.n_embd == 576
+    assert engine.loaded.n_cells == 8192
+    assert engine.loaded.size > smollm2.stat().st_size
+    assert engine.loaded.size_vram == 0 or engine.loaded.n_gpu_layers > 0
+
+
+def test_greedy_output_is_the_same_every_time(engine: TestedEngine) -> None:
+    first = engine.complete(FOX, num_predict=24)
+    second = engine.complete(FOX, num_predict=24)
+
+    assert first.text == second.text
+    assert len(first.text) > 20
+
+
+def test_a_seed_fixes_the_output(engine: TestedEngine) -> None:
+    texts = {engine.complete(FOX, temperature=1.0, seed=seed).text for seed in (7, 7, 8)}
+
+    assert len(texts) == 2
+
+
+def test_counts_and_durations_are_in_the_last_event(engine: TestedEngine) -> None:
+    end = engine.complete(COUNT, num_predict=9).end
+
+    assert (end.reason, end.output_tokens) == ("length", 9)
+    assert end.prompt_tokens == len(engine.raw.tokenize(COUNT))
+    assert end.prompt_ns > 0 < end.output_ns
+
+
+def test_an_end_token_finishes_with_stop_and_is_not_printed(engine: TestedEngine) -> None:
+    reply = engine.complete("<|im_start|>user\nSay hi.<|im_end|>\n<|im_start|>assistant\nHi", num_predict=200)
+
+    assert reply.end.reason == "stop"
+    assert "<|im_end|>" not in reply.text
+
+
+def test_many_together_answer_as_each_alone(engine: TestedEngine) -> None:
+    prompts = [FOX, COUNT, "Once upon a time", "The capital of France is", "def fibonacci(n):"]
+    alone = [engine.complete(prompt, num_predict=8).text for prompt in prompts]
+
+    together = engine.replies([engine.start(prompt, num_predict=8) for prompt in prompts])
+
+    same = sum(reply.text == text for reply, text in zip(together, alone, strict=True))
+    assert same >= len(prompts) - 1  # other shapes round differently, which may flip one close call
+
+
+def test_a_repeated_prompt_is_computed_once(engine: TestedEngine) -> None:
+    cold = engine.complete("Anew. " + LONG, num_predict=1).end
+    warm = engine.complete("Anew. " + LONG, num_predict=1).end
+
+    assert warm.prompt_tokens == cold.prompt_tokens
+    assert warm.prompt_reused == warm.prompt_tokens - 1
+    assert warm.prefix_miss == ""
+    assert cold.prefix_miss != ""
+    assert warm.prompt_ns < cold.prompt_ns * 0.05
+
+
+def test_a_shared_beginning_is_reused_and_the_miss_explained(engine: TestedEngine) -> None:
+    system = "<|im_start|>system\nYou are a terse assistant who knows birds.<|im_end|>\n<|im_start|>user\n"
+    engine.complete(system + "Owls?", num_predict=1)
+
+    end = engine.complete(system + "Herons, and where do they live?", num_predict=1).end
+
+    assert end.prompt_reused == len(engine.raw.tokenize(system))
+    assert end.prefix_miss == f"differs from the cache at token {end.prompt_reused}"
+
+
+def test_a_conversation_reuses_its_own_answer(engine: TestedEngine) -> None:
+    first = engine.complete(COUNT, num_predict=12, want_context=True)
+
+    longer = COUNT + first.text + " and then"
+    second = engine.complete(longer, num_predict=1).end
+
+    assert second.prompt_reused >= len(first.end.context) - 2  # the last token of an answer is never computed
+
+
+def test_a_beginning_that_is_being_computed_is_awaited(engine: TestedEngine) -> None:
+    shared = "Shared by two at once. " + LONG
+    numbers = [engine.start(shared + tail, num_predict=2) for tail in ("Why?", "When?", "Where?")]
+
+    reused = [reply.end.prompt_reused for reply in engine.replies(numbers)]
+
+    assert reused[0] == 0
+    assert min(reused[1:]) >= 1000
+
+
+def test_stop_strings_are_found_across_tokens_and_not_printed(engine: TestedEngine) -> None:
+    full = engine.complete(FOX, num_predict=24).text
+    stop = full[15:24]  # begins and ends inside words
+
+    reply = engine.complete(FOX, num_predict=24, stop=[stop])
+
+    assert reply.text == full[: full.index(stop)]
+    assert reply.end.reason == "stop"
+
+
+def test_pieces_are_whole_characters(engine: TestedEngine) -> None:
+    prompt = "<|im_start|>user\nRepeat: 日本語 🦊🦊🦊<|im_end|>\n<|im_start|>assistant\n日本語 🦊"
+    reply = engine.complete(prompt, num_predict=12)
+
+    assert "\N{REPLACEMENT CHARACTER}" not in "".join(piece.text for piece in reply.pieces[:-1])
+
+
+def test_a_prompt_longer_than_the_context_is_refused_with_both_lengths(engine: TestedEngine) -> None:
+    failed = engine.complete(LONG, n_ctx=256).end
+
+    assert isinstance(failed, wire.Failed)
+    assert (failed.code, failed.n_ctx) == ("too_long", 256)
+    assert failed.n_tokens == len(engine.raw.tokenize(LONG))
+
+
+def test_a_prompt_longer_than_the_context_is_cut_in_the_middle_if_wanted(engine: TestedEngine) -> None:
+    end = engine.complete(LONG, n_ctx=256, truncate=True, num_keep=6, num_predict=2, want_context=True).end
+
+    n_prompt = 256 - (256 - 6) // 2
+    tokens = engine.raw.tokenize(LONG)
+    assert end.prompt_tokens == n_prompt
+    assert end.context[:n_prompt] == tokens[:6] + tokens[-(n_prompt - 6) :]
+
+
+def test_output_goes_on_past_the_context_by_shifting(engine: TestedEngine) -> None:
+    end = engine.complete(FOX, n_ctx=64, num_predict=200, temperature=0.8, seed=1).end
+
+    assert end.output_tokens == 200 or end.reason == "stop"
+    assert end.output_tokens > 64
+
+
+def test_output_ends_at_the_context_without_shifting(engine: TestedEngine) -> None:
+    reply = engine.complete("Numbers: 1 2 3 4", n_ctx=64, num_predict=200, shift=False, logprobs=0)
+
+    assert reply.end.reason == "length"
+    assert reply.end.prompt_tokens + reply.end.output_tokens == 64
+    assert len(reply.logprobs) == reply.end.output_tokens
+
+
+def test_shifting_leaves_sequences_that_share_cells_alone(engine: TestedEngine) -> None:
+    prompt = "The first letters of the alphabet are a b c d e f g h i j k l m n o p"
+    expected = engine.complete(prompt, num_predict=8).text
+    shifting = [engine.start(prompt, n_ctx=40, num_keep=1, num_predict=80) for _ in range(2)]
+
+    assert engine.complete(prompt, num_predict=8).text == expected
+    assert all(reply.end.output_tokens == 80 or reply.end.reason == "stop" for reply in engine.replies(shifting))
+    assert engine.complete(prompt, num_predict=8).text == expected
+
+
+def test_logprobs_are_sorted_and_belong_to_the_chosen_tokens(engine: TestedEngine) -> None:
+    reply = engine.complete(FOX, num_predict=6, logprobs=3)
+
+    assert len(reply.logprobs) == 6
+    assert b"".join(entry.bytes for entry in reply.logprobs).decode() == reply.text
+    for entry in reply.logprobs:
+        assert entry.logprob <= 0
+        assert [top[1] for top in entry.top] == sorted((top[1] for top in entry.top), reverse=True)
+        assert entry.top[0] == (entry.token, entry.logprob, entry.bytes)  # greedy takes the likeliest
+
+
+def test_context_is_prompt_and_answer(engine: TestedEngine) -> None:
+    reply = engine.complete(FOX, num_predict=5, want_context=True)
+
+    tokens = engine.raw.tokenize(FOX)
+    assert reply.end.context[: len(tokens)] == tokens
+    assert engine.raw.detokenize(reply.end.context[len(tokens) :]) == reply.text
+
+
+def test_no_output_is_wanted_none_comes(engine: TestedEngine) -> None:
+    reply = engine.complete(FOX, num_predict=0)
+
+    assert (reply.text, reply.end.reason, reply.end.output_tokens) == ("", "length", 0)
+
+
+@pytest.mark.parametrize("options", [{"repeat_penalty": 0.0}, {"top_p": -1.0}, {"mirostat": 3}])
+def test_an_option_out_of_range_is_a_bad_request(engine: TestedEngine, options: dict[str, Any]) -> None:
+    failed = engine.complete(FOX, **options).end
+
+    assert isinstance(failed, wire.Failed)
+    assert failed.code == "bad_request"
+    assert failed.text
+
+
+def test_an_id_in_use_is_refused(engine: TestedEngine) -> None:
+    number = engine.start(FOX, num_predict=50)
+    with pytest.raises(ValueError, match="under way"):
+        engine.raw.generate(number, FOX, n_ctx=512)
+
+    assert engine.reply(number).end.output_tokens > 1
+
+
+def test_a_cancelled_answer_says_so_and_its_neighbour_goes_on(engine: TestedEngine) -> None:
+    doomed = engine.start(FOX, num_predict=2000)
+    neighbour = engine.start(COUNT, num_predict=12)
+    engine.until(lambda event: isinstance(event, wire.Piece) and event.id == doomed)
+    engine.raw.cancel(doomed)
+
+    assert engine.reply(doomed).end.reason == "cancelled"
+    assert engine.reply(neighbour).end.output_tokens == 12
+
+
+def test_a_cancel_stops_a_running_prefill(engine: TestedEngine) -> None:
+    number = engine.start("Cancelled early. " + LONG, num_predict=2)
+    reply_before = engine.start("Hi", num_predict=1)  # admitted in the same step, so the prefill has begun when it ends
+    engine.reply(reply_before)
+    start = time.monotonic()
+    engine.raw.cancel(number)
+    end = engine.reply(number).end
+
+    assert end.reason == "cancelled"
+    assert time.monotonic() - start < 2  # 300 ms when the machine is idle
+    assert engine.complete("Hi", num_predict=1).end.output_tokens == 1
+
+
+def test_cancelling_twice_or_an_unknown_request_does_nothing(engine: TestedEngine) -> None:
+    number = engine.start(FOX, num_predict=500)
+    engine.raw.cancel(number)
+    engine.raw.cancel(number)
+    engine.raw.cancel(999_999)
+
+    assert engine.reply(number).end.reason == "cancelled"
+    assert sum(isinstance(event, wire.Finished) and event.id == number for event in engine.log) == 1
+
+
+def test_tokens_and_text_convert_both_ways(engine: TestedEngine) -> None:
+    text = "<|im_start|>Grüße, 世界!"
+
+    assert engine.raw.detokenize(engine.raw.tokenize(text)) == text
+    assert len(engine.raw.tokenize(text, parse_special=False)) > len(engine.raw.tokenize(text))
+    with pytest.raises(ValueError, match="outside the vocabulary"):
+        engine.raw.detokenize([1, 10**6])
+
+
+def test_a_chat_is_rendered_by_the_models_own_template(engine: TestedEngine) -> None:
+    result = engine.raw.render(b'{"messages": [{"role": "user", "content": "Hello"}]}')
+
+    assert b"<|im_start|>user\\nHello<|im_end|>" in result
+    with pytest.raises(ValueError):
+        engine.raw.render(b"no json")
+
+
+def test_versions_and_devices_are_known_without_a_model() -> None:
+    assert "ggml" in _engine.version()
+    assert _engine.devices()[0]["kind"] in {"cpu", "gpu", "igpu", "accel"}

@@ -1,0 +1,93 @@
+"""The native engine behind a few calls that tests need: submit, wait for an end, read the events as wire structs."""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from pyollama.native._engine import Engine
+from pyollama.wire import runner as wire
+
+Ended = wire.Finished | wire.Failed | wire.Embedded
+TIMEOUT = 120.0  # seconds; the machine may be busy
+
+
+class Reply:
+    """What came for one request: its pieces, and how it ended."""
+
+    def __init__(self, events: list[Any]) -> None:
+        self.pieces = [event for event in events if isinstance(event, wire.Piece)]
+        self.end: Any = events[-1]
+
+    @property
+    def text(self) -> str:
+        return "".join(piece.text for piece in self.pieces)
+
+    @property
+    def logprobs(self) -> list[wire.TokenLogprob]:
+        return [entry for piece in self.pieces for entry in piece.logprobs or []]
+
+
+class TestedEngine:
+    """One engine, used by one thread. Leaving the block closes it."""
+
+    __test__ = False
+
+    def __init__(self, *files: str, wait: bool = True, **spec: Any) -> None:
+        self.raw = Engine(model=files, **{"n_threads": 2, "n_threads_batch": 2, **spec})
+        self.log: list[Any] = []  # every event so far
+        self._ids = iter(range(1, 1_000_000))
+        if wait:
+            self.loaded = self.until(lambda event: isinstance(event, wire.Loaded | wire.LoadFailed))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.raw.close()
+
+    def start(self, prompt: str, **options: Any) -> int:
+        """Submit a completion: greedy, short, unless options say else."""
+        number = next(self._ids)
+        self.raw.generate(number, prompt, **{"n_ctx": 2048, "num_predict": 16, "temperature": 0.0, **options})
+        return number
+
+    def embed(self, *texts: str, **options: Any) -> Any:
+        number = next(self._ids)
+        self.raw.embed(number, texts, **{"n_ctx": 2048, **options})
+        return self.reply(number).end
+
+    def complete(self, prompt: str, **options: Any) -> Reply:
+        return self.reply(self.start(prompt, **options))
+
+    def reply(self, number: int) -> Reply:
+        self.until(lambda event: isinstance(event, Ended) and event.id == number)
+        return Reply([event for event in self.log if getattr(event, "id", None) == number])
+
+    def replies(self, numbers: Iterable[int]) -> list[Reply]:
+        return [self.reply(number) for number in numbers]
+
+    def until(self, wanted: Callable[[Any], bool]) -> Any:
+        """The first event, past ones included, that is wanted."""
+        deadline = time.monotonic() + TIMEOUT
+        seen = 0
+        while True:
+            for event in self.log[seen:]:
+                if wanted(event):
+                    return event
+            seen = len(self.log)
+            if not select.select([self.raw.fileno()], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                raise TimeoutError(self.log[-3:])
+            self.log += [_decode(event) for event in self.raw.drain()]
+
+
+def _decode(event: tuple[object, ...]) -> Any:
+    """Through MessagePack, as the runner sends it: a field that does not fit its struct fails the test."""
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(event), type=wire.Event)
