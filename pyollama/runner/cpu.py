@@ -60,7 +60,7 @@ def _cgroup_folders(sys: Path, proc: Path) -> Iterator[Path]:
     A container may see the host's path and only its own group's files, then at the root of the mount.
     """
     for line in _read(proc / "self/cgroup").splitlines():
-        number, controllers, path = (line.split(":", 2) + ["", ""])[:3]
+        number, controllers, path = [*line.split(":", 2), "", ""][:3]
         if number == "0" and not controllers:
             mounts = [sys / "fs/cgroup", sys / "fs/cgroup/unified"]
         elif "cpu" in controllers.split(","):
