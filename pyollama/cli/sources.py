@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pyollama.errors import CommandFailed
 
 _SNIFFED = 512  # bytes
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 _CONTROL = frozenset([*range(9), 0x0B, *range(0x0E, 0x1B), *range(0x1C, 0x20)])  # bytes no text has
 _LFS = b"version https://git-lfs"
 
@@ -33,12 +36,12 @@ def local_files(value: str, folder: Path) -> list[Path] | None:
     """
     path = absolute(value, folder)
     try:
-        mode_is_folder = path.is_dir() if path.exists() else None
+        mode = path.stat().st_mode
     except OSError as error:
+        if error.errno in _NOT_THERE:
+            return None
         raise CommandFailed(f"{path}: {error.strerror}") from error
-    if mode_is_folder is None:
-        return None
-    return folder_files(path) if mode_is_folder else [path]
+    return folder_files(path) if stat.S_ISDIR(mode) else [path]
 
 
 def absolute(value: str, folder: Path) -> Path:

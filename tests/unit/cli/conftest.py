@@ -51,6 +51,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scripted]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = 1 << 16  # one packet for head and body
 
         def reply(self) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
