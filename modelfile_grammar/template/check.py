@@ -1,0 +1,117 @@
+"""What the grammar cannot see: names that do not exist, and ``break`` outside a loop."""
+
+from __future__ import annotations
+
+from .errors import TemplateSyntaxError
+from .functions import FUNCTIONS
+from .lexer import column_of
+from .nodes import (
+    Action,
+    Body,
+    Break,
+    Call,
+    Chain,
+    Continue,
+    Define,
+    Function,
+    If,
+    Item,
+    Operand,
+    Pipe,
+    Range,
+    Text,
+    Variable,
+    With,
+)
+
+
+def collect(text: str, items: Body) -> dict[str, Body]:
+    """The templates of a text by name, the main one under the empty name.
+
+    Raises:
+        TemplateSyntaxError: an unknown function or variable, a stray break, a template defined twice.
+    """
+    return _Check(text).run(items)
+
+
+class _Check:
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.templates: dict[str, Body] = {}
+
+    def run(self, items: Body) -> dict[str, Body]:
+        self._template("", items, 0)
+        return self.templates
+
+    def _template(self, name: str, body: Body, at: int) -> None:
+        """A template's body has variables and loops of its own."""
+        self._body(body, ["$"], 0)
+        known = self.templates.get(name)
+        if known is None or _is_empty(known):
+            self.templates[name] = body
+        elif not _is_empty(body):
+            self._fail(at, f'template: multiple definition of template "{name}"')
+
+    def _body(self, body: Body, variables: list[str], loops: int) -> None:
+        for item in body:
+            match item:
+                case Action(pipe=pipe):
+                    self._pipe(pipe, variables)
+                case If() | With() | Range():
+                    self._control(item, variables, loops)
+                case Call(pipe=Pipe() as pipe):
+                    self._pipe(pipe, variables)
+                case Define():
+                    self._define(item, variables)
+                case Break() | Continue() if not loops:
+                    word = "break" if isinstance(item, Break) else "continue"
+                    self._fail(item.at, f"{{{{{word}}}}} outside {{{{range}}}}")
+                case _:
+                    pass
+
+    def _control(self, node: If | With | Range, variables: list[str], loops: int) -> None:
+        """Variables of the first branch are still known in the other one, until the end."""
+        mark = len(variables)
+        self._pipe(node.pipe, variables)
+        self._body(node.body, variables, loops + isinstance(node, Range))
+        self._body(node.otherwise or (), variables, loops)
+        del variables[mark:]
+
+    def _define(self, node: Define, variables: list[str]) -> None:
+        if node.call is not None and node.call.pipe is not None:
+            self._pipe(node.call.pipe, variables)
+        self._template(node.name, node.body, node.at)
+
+    def _pipe(self, pipe: Pipe, variables: list[str]) -> None:
+        variables.extend(pipe.declared)
+        for command in pipe.commands:
+            for operand in command.operands:
+                self._operand(operand, variables)
+
+    def _operand(self, operand: Operand, variables: list[str]) -> None:
+        match operand:
+            case Pipe():
+                self._pipe(operand, variables)
+            case Chain(base=base):
+                self._operand(base, variables)
+            case Function(name=name) if name not in FUNCTIONS:
+                self._fail(operand.at, f'function "{name}" not defined')
+            case Variable(name=name) if name not in variables:
+                self._fail(operand.at, f'undefined variable "{name}"')
+            case _:
+                pass
+
+    def _fail(self, at: int, message: str) -> None:
+        line = 1 + self.text.count("\n", 0, at)
+        raise TemplateSyntaxError(line, message, column_of(self.text, at))
+
+
+def _is_empty(body: Body) -> bool:
+    """Nothing but white space, as a template that only defines others."""
+    return all(_is_blank(item) for item in body)
+
+
+def _is_blank(item: Item) -> bool:
+    if isinstance(item, Text):
+        return not item.text.strip()
+    return isinstance(item, Define) and item.call is None

@@ -1,0 +1,27 @@
+"""What can go wrong with a template: it does not parse, or it fails while it renders."""
+
+from __future__ import annotations
+
+
+class TemplateError(Exception):
+    """Either of the two. ``str(error)`` is one line that a user can read."""
+
+
+class TemplateSyntaxError(TemplateError):
+    """A template that does not parse. ``line`` counts from 1, ``column`` from 1 in code points."""
+
+    def __init__(self, line: int, message: str, column: int = 0) -> None:
+        super().__init__(f"template: :{line}: {message}")
+        self.line, self.message, self.column = line, message, column
+
+
+class TemplateRunError(TemplateError):
+    """A template that failed while rendering. ``message`` is the reason without the place."""
+
+    def __init__(self, message: str, place: str = "") -> None:
+        super().__init__(f"template: {place}{message}")
+        self.message = message
+
+
+class CallError(Exception):
+    """What a function says when it refuses its arguments; the caller adds its name and the place."""

@@ -1,0 +1,359 @@
+"""Compiles pipelines to closures that take the machine and give a value.
+
+A value may be None (a nil entry of a map) or NO_VALUE (nothing at all). A pipeline's result turns the first into
+the second wherever it is kept: in a variable, as dot of a template, as the base of a field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .errors import CallError
+from .functions import FUNCTIONS, FunctionType
+from .machine import Failure, Machine, Place, failing
+from .nodes import (
+    Chain,
+    Command,
+    Dot,
+    Field,
+    Function,
+    HugeNumber,
+    Literal,
+    Nil,
+    Operand,
+    Pipe,
+    Variable,
+)
+from .scopes import Scopes
+from .values import NO_VALUE, Record, Value, is_map, truth, type_name
+
+Evaluate = Callable[[Machine], Value]
+
+
+class _Unset:
+    """What a slot holds before its declaration has happened."""
+
+
+UNSET = _Unset()
+
+
+class Expressions:
+    """Compiles the expressions of one template, in document order, so that names resolve as they stand there."""
+
+    def __init__(self, template: str, scopes: Scopes) -> None:
+        self.template, self.scopes = template, scopes
+
+    # --- pipelines ----------------------------------------------------------------------------------------------------
+
+    def pipeline(self, pipe: Pipe, *, sure: bool = True) -> Evaluate:
+        """The value of a pipeline; its variables are declared from here on.
+
+        Args:
+            sure: the pipeline is evaluated whenever control comes past it.
+        """
+        first, *rest = pipe.commands
+        value = self._command(first, None)
+        for command in rest:
+            value = self._command(command, value)
+        if not pipe.declared:
+            return value
+        return self._storing(pipe, value, sure)
+
+    def kept(self, pipe: Pipe) -> Evaluate:
+        """A pipeline whose value is kept, so that None becomes NO_VALUE."""
+        return _settled(self.pipeline(pipe))
+
+    def _storing(self, pipe: Pipe, value: Evaluate, sure: bool) -> Evaluate:
+        value = _settled(value)
+        if pipe.assigns:
+            stores = [self.assign(name, pipe) for name in pipe.declared]
+
+            def assigning(machine: Machine) -> Value:
+                result = value(machine)
+                for store in stores:
+                    store(machine, result)
+                return result
+
+            return assigning
+        slots = [self.scopes.declare(name, sure=sure) for name in pipe.declared]
+
+        def declaring(machine: Machine) -> Value:
+            result = value(machine)
+            for slot in slots:
+                machine.vars[slot] = result
+            return result
+
+        return declaring
+
+    def assign(self, name: str, pipe: Pipe) -> Callable[[Machine, Value], None]:
+        """Sets the innermost variable of that name that exists."""
+        slots = self.scopes.find(name)
+        place = self._place(pipe.commands[-1].operands[0])
+
+        def store(machine: Machine, value: Value) -> None:
+            for slot in slots:
+                if machine.vars[slot] is not UNSET:
+                    machine.vars[slot] = value
+                    return
+            raise Failure(f"undefined variable: {name}", place)
+
+        return store
+
+    # --- commands -----------------------------------------------------------------------------------------------------
+
+    def _command(self, command: Command, final: Evaluate | None) -> Evaluate:
+        """A command; ``final`` is the value piped into it, its last argument."""
+        first, *arguments = command.operands
+        has_arguments = bool(arguments) or final is not None
+        if isinstance(first, Function):
+            return self._call(first, command, tuple(arguments), final)
+        if not has_arguments:
+            return self._operand(first, command=True)
+        if isinstance(first, Field | Chain) or (isinstance(first, Variable) and first.names):
+            return _after(final, self._fields_with_arguments(first))
+        message = f"can't give argument to non-function {first}"
+        return _after(final, _raising(message, self._place(first)))
+
+    def _fields_with_arguments(self, operand: Field | Chain | Variable) -> Evaluate:
+        """Fields take no arguments, but nothing at all has every field."""
+        receiver, name = self._receiver(operand, operand.names[:-1]), operand.names[-1]
+        place = self._place(operand)
+
+        def refuse(machine: Machine) -> Value:
+            value = receiver(machine)
+            if value is NO_VALUE:
+                return value
+            if is_map(value):
+                raise Failure(f"{name} is not a method but has arguments", place)
+            field_of(value, name, place)
+            raise Failure(f"{name} has arguments but cannot be invoked as function", place)
+
+        return refuse
+
+    # --- operands -----------------------------------------------------------------------------------------------------
+
+    def _operand(self, operand: Operand, *, command: bool = False) -> Evaluate:
+        """An operand as an argument, or alone as a command, where ``nil`` means nothing."""
+        match operand:
+            case Literal(value=value):
+                return lambda machine: value
+            case Dot():
+                return lambda machine: machine.dot
+            case Nil():
+                return _raising("nil is not a command", self._place(operand)) if command else lambda machine: None
+            case HugeNumber(text=text):
+                return _raising(f"{text} overflows int", self._place(operand))
+            case Function():
+                return self._call(operand, operand, (), None)
+            case Pipe():
+                return _settled(self.pipeline(operand, sure=False))
+            case Field() | Chain() | Variable():
+                return self._receiver(operand, operand.names)
+
+    def _receiver(self, operand: Field | Chain | Variable, names: tuple[str, ...]) -> Evaluate:
+        """The value of the operand with only those of its fields."""
+        place = self._place(operand)
+        if isinstance(operand, Field):
+            return _dot_fields(names, place)
+        if isinstance(operand, Variable):
+            return _fields(self._variable(operand), names, place)
+        return _fields(self._operand(operand.base), names, place)
+
+    def _variable(self, variable: Variable) -> Evaluate:
+        slots = self.scopes.find(variable.name)
+        if len(slots) == 1:
+            slot = slots[0]
+            return lambda machine: machine.vars[slot]
+        place = self._place(variable)
+
+        def search(machine: Machine) -> Value:
+            for slot in slots:
+                if machine.vars[slot] is not UNSET:
+                    return machine.vars[slot]
+            raise Failure(f"undefined variable: {variable.name}", place)
+
+        return search
+
+    # --- calls --------------------------------------------------------------------------------------------------------
+
+    def _call(
+        self, function: Function, node: Command | Function, operands: tuple[Operand, ...], final: Evaluate | None
+    ) -> Evaluate:
+        name, place = function.name, self._place(node)
+        kind = FUNCTIONS[name]
+        count = len(operands) + (final is not None)
+        complaint = _wrong_count(name, kind, len(operands), count)
+        if complaint:
+            return _after(final, _raising(complaint, place))
+        if name in ("and", "or"):
+            return self._short_circuit(name, operands, final)
+        arguments = [self._operand(operand) for operand in operands]
+        if name == "printf":
+            self._check_format(operands, arguments)
+        if final is not None:
+            # What is piped in has been evaluated before the other arguments.
+            return _piped_call(kind, name, place, arguments, final)
+        if name == "eq" and count == 2:
+            return _equal_call(kind, place, *arguments)
+        return _plain_call(kind, name, place, arguments)
+
+    def _check_format(self, operands: tuple[Operand, ...], arguments: list[Evaluate]) -> None:
+        """The format must be a string before anything else is evaluated."""
+        if not arguments:
+            return
+        operand, evaluate = operands[0], arguments[0]
+        if isinstance(operand, Literal) and type(operand.value) is str:
+            return
+        place = self._place(operand)
+        literal = isinstance(operand, Literal | HugeNumber)
+
+        def checked(machine: Machine) -> Value:
+            if literal:
+                raise Failure(f"expected string; found {operand}", place)
+            value = evaluate(machine)
+            if type(value) is not str:
+                raise Failure(f"wrong type for value; expected string; got {type_name(value)}", place)
+            return value
+
+        arguments[0] = checked
+
+    def _short_circuit(self, name: str, operands: tuple[Operand, ...], final: Evaluate | None) -> Evaluate:
+        stop = name == "or"
+        arguments = [self._operand(operand) for operand in operands]
+
+        def decide(machine: Machine) -> Value:
+            last: Value = NO_VALUE if final is None else final(machine)
+            value: Value = NO_VALUE
+            for argument in arguments:
+                value = argument(machine)
+                if truth(value) is stop:
+                    return value
+            return value if final is None else last
+
+        return decide
+
+    def _place(self, node: Operand | Command) -> Place:
+        return Place(self.template, node)
+
+
+# --- closures that need no names --------------------------------------------------------------------------------------
+
+
+def _settled(evaluate: Evaluate) -> Evaluate:
+    def settle(machine: Machine) -> Value:
+        value = evaluate(machine)
+        return NO_VALUE if value is None else value
+
+    return settle
+
+
+def _raising(message: str, place: Place) -> Evaluate:
+    def fail(machine: Machine) -> Value:
+        raise Failure(message, place)
+
+    return fail
+
+
+def _after(first: Evaluate | None, then: Evaluate) -> Evaluate:
+    """Evaluates what was piped in, for its errors, and goes on without it."""
+    if first is None:
+        return then
+    before = first
+
+    def both(machine: Machine) -> Value:
+        before(machine)
+        return then(machine)
+
+    return both
+
+
+def field_of(value: Value, name: str, place: Place) -> Value:
+    """A field of a value that is not a map."""
+    if value is NO_VALUE:
+        return value
+    if is_map(value):
+        return value.get(name)
+    if value is None:
+        raise Failure(f"nil pointer evaluating interface {{}}.{name}", place)
+    if type(value) is Record and name in value.values:
+        return value.values[name]
+    raise Failure(f"can't evaluate field {name} in type {type_name(value)}", place)
+
+
+def _dot_fields(names: tuple[str, ...], place: Place) -> Evaluate:
+    if len(names) != 1:
+        return _fields(lambda machine: machine.dot, names, place)
+    (name,) = names
+
+    def field(machine: Machine) -> Value:
+        dot = machine.dot
+        if type(dot) is dict:
+            return dot.get(name)
+        return field_of(dot, name, place)
+
+    return field
+
+
+def _fields(receiver: Evaluate, names: tuple[str, ...], place: Place) -> Evaluate:
+    if not names:
+        return receiver
+
+    def fields(machine: Machine) -> Value:
+        value = receiver(machine)
+        for name in names:
+            value = field_of(value, name, place)
+        return value
+
+    return fields
+
+
+def _wrong_count(name: str, kind: FunctionType, given: int, count: int) -> str:
+    if kind.most is None:
+        return "" if count >= kind.least else f"wrong number of args for {name}: want at least {kind.least} got {given}"
+    return "" if count == kind.most else f"wrong number of args for {name}: want {kind.most} got {count}"
+
+
+def _plain_call(kind: FunctionType, name: str, place: Place, arguments: list[Evaluate]) -> Evaluate:
+    function = kind.call
+
+    def call(machine: Machine) -> Value:
+        values = [argument(machine) for argument in arguments]
+        try:
+            return function(machine, [None if value is NO_VALUE else value for value in values])
+        except CallError as error:
+            raise failing(place, error, name) from None
+
+    return call
+
+
+def _piped_call(kind: FunctionType, name: str, place: Place, arguments: list[Evaluate], final: Evaluate) -> Evaluate:
+    function = kind.call
+
+    def call(machine: Machine) -> Value:
+        last = final(machine)
+        values = [argument(machine) for argument in arguments]
+        values.append(last)
+        try:
+            if name == "printf" and type(values[0]) is not str:
+                raise Failure(f"wrong type for value; expected string; got {type_name(values[0])}", place)
+            return function(machine, [None if value is NO_VALUE else value for value in values])
+        except CallError as error:
+            raise failing(place, error, name) from None
+
+    return call
+
+
+def _equal_call(kind: FunctionType, place: Place, first: Evaluate, second: Evaluate) -> Evaluate:
+    """``eq a b``, the call that templates make most."""
+    slow = kind.call
+
+    def call(machine: Machine) -> Value:
+        a, b = first(machine), second(machine)
+        if type(a) is str and type(b) is str and len(a) <= 4096:
+            return a == b
+        try:
+            return slow(machine, [a, b])
+        except CallError as error:
+            raise failing(place, error, "eq") from None
+
+    return call

@@ -1,0 +1,152 @@
+"""From the messages of a request to the prompt: collation, the three modes, the cut."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from .machine import Limits
+from .program import Program
+from .records import message_record, tools_list
+from .template import DEFAULT_LIMITS, Template
+from .values import ShownList, Value
+
+Message = Mapping[str, Any]
+_BLANK_LINE = "\n\n"
+
+
+def render_prompt(
+    template: Template,
+    *,
+    messages: Sequence[Message] = (),
+    tools: Sequence[Mapping[str, Any]] = (),
+    prompt: str = "",
+    suffix: str = "",
+    response: str = "",
+    think: bool | None = None,
+    think_level: str = "",
+    is_think_set: bool | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    today: date | None = None,
+) -> str:
+    """The text a model gets.
+
+    With both prompt and suffix the template fills in between them; otherwise the messages count. A template that
+    mentions Messages renders once over all of them, any other once per turn, the last turn cut at the response.
+
+    Args:
+        messages: as in the API: role, content, thinking, images, tool_calls, tool_name, tool_call_id.
+        think: whether the model is to think; None and False look the same to a template but for IsThinkSet.
+        is_think_set: whether the request said so; by default, whether ``think`` is not None.
+
+    Raises:
+        TemplateRunError: an action failed, or a limit is used up.
+    """
+    common: dict[str, Value] = {
+        "Response": response,
+        "Think": bool(think),
+        "ThinkLevel": think_level,
+        "IsThinkSet": think is not None if is_think_set is None else is_think_set,
+    }
+    run = _Run(limits, today)
+    if prompt and suffix:
+        return run(template.whole, {**common, "Prompt": prompt, "Suffix": suffix, "Response": ""})
+    system, collated = collate(messages)
+    if template.has_messages:
+        return run(template.whole, {**common, **_chat_data(system, collated, tools), "Response": ""})
+    return _turn_by_turn(template, collated, common, run)
+
+
+def collate(messages: Sequence[Message]) -> tuple[str, list[dict[str, Any]]]:
+    """All system texts joined by blank lines, and the messages with neighbours of one role merged.
+
+    Tool results stay apart. Calls and images of merged messages are put together, thoughts joined by a blank line.
+    """
+    system: list[str] = []
+    merged: list[dict[str, Any]] = []
+    for message in messages:
+        role = str(message.get("role") or "").lower()
+        content = message.get("content") or ""
+        if role == "system":
+            system.append(content)
+        if merged and role != "tool" and merged[-1]["role"] == role:
+            _merge(merged[-1], message)
+        else:
+            merged.append({**message, "role": role, "content": content})
+    return _BLANK_LINE.join(system), merged
+
+
+def _merge(into: dict[str, Any], message: Message) -> None:
+    into["content"] += _BLANK_LINE + (message.get("content") or "")
+    thoughts = [text for text in (into.get("thinking"), message.get("thinking")) if text]
+    into["thinking"] = _BLANK_LINE.join(thoughts)
+    for key in ("images", "tool_calls"):
+        into[key] = [*(into.get(key) or ()), *(message.get(key) or ())]
+
+
+def _chat_data(system: str, messages: list[dict[str, Any]], tools: Sequence[Mapping[str, Any]]) -> dict[str, Value]:
+    return {
+        "System": system,
+        "Messages": [message_record(message) for message in messages],
+        "Tools": tools_list(tools) if tools else ShownList(),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Runs programs under the same limits and date."""
+
+    limits: Limits
+    today: date | None
+
+    def __call__(self, program: Program, data: dict[str, Value]) -> str:
+        return program.run(data, limits=self.limits, today=self.today)
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What a template without Messages sees of one turn."""
+
+    common: dict[str, Value]
+    system: str = ""
+    prompt: str = ""
+    response: str = ""
+    first: bool = field(default=True)
+
+    def data(self) -> dict[str, Value]:
+        return {
+            **self.common,
+            "System": self.system,
+            "Prompt": self.prompt,
+            "Response": self.response,
+            "First": self.first,
+        }
+
+
+def _turn_by_turn(template: Template, messages: list[dict[str, Any]], common: dict[str, Value], run: _Run) -> str:
+    pieces: list[str] = []
+    turn = _Turn(common)
+    for message in messages:
+        match message["role"]:
+            case "system":
+                if turn.prompt or turn.response:
+                    turn = _flush(template, turn, run, pieces)
+                turn.system = message["content"]
+            case "user":
+                if turn.response:
+                    turn = _flush(template, turn, run, pieces)
+                turn.prompt = message["content"]
+            case "assistant":
+                turn.response = message["content"]
+            case _:
+                pass
+    pieces.append(run(template.cut, turn.data()))
+    return "".join(pieces)
+
+
+def _flush(template: Template, turn: _Turn, run: _Run, pieces: list[str]) -> _Turn:
+    """Render a finished turn whole; the next one starts empty."""
+    pieces.append(run(template.whole, turn.data()))
+    return _Turn(turn.common, first=False)

@@ -1,0 +1,213 @@
+"""The records a chat template sees: messages, tool calls, tools. Made from the JSON shapes of the API."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .gojson import to_json
+from .values import FieldType, Record, RecordType, Shown, ShownList, TypeNames, Value, is_map
+
+MESSAGE = RecordType(
+    "*template.templateMessage",
+    (
+        FieldType("Role"),
+        FieldType("Content"),
+        FieldType("Thinking"),
+        FieldType("Images", null_if_empty=True),
+        FieldType("ToolCalls", null_if_empty=True),
+        FieldType("ToolName"),
+        FieldType("ToolCallID"),
+    ),
+)
+TOOL_CALL = RecordType("template.templateToolCall", (FieldType("ID"), FieldType("Function")))
+CALLED_FUNCTION = RecordType(
+    "template.templateToolCallFunction", (FieldType("Index"), FieldType("Name"), FieldType("Arguments"))
+)
+TOOL = RecordType(
+    "*template.templateTool",
+    (FieldType("Type", "type"), FieldType("Items", "items", omit_empty=True), FieldType("Function", "function")),
+    shown=to_json,
+)
+TOOL_FUNCTION = RecordType(
+    "template.templateToolFunction",
+    (FieldType("Name", "name"), FieldType("Description", "description"), FieldType("Parameters", "parameters")),
+    shown=to_json,
+)
+PARAMETERS = RecordType(
+    "template.templateToolFunctionParameters",
+    (
+        FieldType("Type", "type"),
+        FieldType("Defs", "$defs", omit_empty=True),
+        FieldType("Items", "items", omit_empty=True),
+        FieldType("Required", "required", omit_empty=True),
+        FieldType("Properties", "properties"),
+    ),
+    shown=to_json,
+)
+PROPERTY = RecordType(
+    "template.templateToolProperty",
+    (
+        FieldType("AnyOf", "anyOf", omit_empty=True),
+        FieldType("Type", "type", omit_empty=True),
+        FieldType("Items", "items", omit_empty=True),
+        FieldType("Description", "description", omit_empty=True),
+        FieldType("Enum", "enum", omit_empty=True),
+        FieldType("Properties", "properties", omit_empty=True),
+        FieldType("Required", "required", omit_empty=True),
+    ),
+)
+
+MAX_DEPTH = 100
+"""Levels of properties inside properties; what is deeper is left out."""
+
+
+def message_record(message: Mapping[str, Any], tag_images: Sequence[Value] = ()) -> Record:
+    """A message of the API (role, content, thinking, images, tool_calls, tool_name, tool_call_id) as a record."""
+    calls = [call_record(call, index) for index, call in enumerate(message.get("tool_calls") or ())]
+    return Record(
+        MESSAGE,
+        {
+            "Role": _text(message.get("role")).lower(),
+            "Content": _text(message.get("content")),
+            "Thinking": _text(message.get("thinking")),
+            "Images": list(tag_images or message.get("images") or ()),
+            "ToolCalls": calls,
+            "ToolName": _text(message.get("tool_name")),
+            "ToolCallID": _text(message.get("tool_call_id")),
+        },
+    )
+
+
+def call_record(call: Mapping[str, Any], index: int) -> Record:
+    """A tool call; the name and arguments may also stand outside ``function``."""
+    inner = call.get("function")
+    function: Mapping[str, Any] = inner if isinstance(inner, Mapping) else call
+    arguments = function.get("arguments")
+    called = Record(
+        CALLED_FUNCTION,
+        {
+            "Index": _index(function.get("index"), index),
+            "Name": _text(function.get("name")),
+            "Arguments": _arguments(arguments),
+        },
+    )
+    return Record(TOOL_CALL, {"ID": _text(call.get("id")), "Function": called})
+
+
+def _arguments(arguments: object) -> Shown:
+    decoded = _from_json(arguments)
+    return Shown(decoded) if is_map(decoded) else Shown()
+
+
+def tools_list(tools: Sequence[Mapping[str, Any]]) -> ShownList:
+    """The tools of a request."""
+    return ShownList([_tool(tool) for tool in tools])
+
+
+def _tool(tool: Mapping[str, Any]) -> Record:
+    function = _mapping(tool.get("function"))
+    described = Record(
+        TOOL_FUNCTION,
+        {
+            "Name": _text(function.get("name")),
+            "Description": _text(function.get("description")),
+            "Parameters": _parameters(_mapping(function.get("parameters"))),
+        },
+    )
+    return Record(
+        TOOL, {"Type": _text(tool.get("type")), "Items": _from_json(tool.get("items")), "Function": described}
+    )
+
+
+def _parameters(schema: Mapping[str, Any]) -> Record:
+    return Record(
+        PARAMETERS,
+        {
+            "Type": _text(schema.get("type")),
+            "Defs": _from_json(schema.get("$defs")),
+            "Items": _from_json(schema.get("items")),
+            "Required": _from_json(schema.get("required")) or [],
+            "Properties": _properties(schema.get("properties"), 0),
+        },
+    )
+
+
+def _properties(properties: object, depth: int) -> Shown:
+    if not isinstance(properties, dict) or depth > MAX_DEPTH:
+        return Shown()
+    return Shown({str(name): property_record(_mapping(one), depth) for name, one in properties.items()})
+
+
+def property_record(schema: Mapping[str, Any], depth: int = 0) -> Record:
+    """One property of a tool's parameters; properties in it are records again."""
+    kind = schema.get("type")
+    names = [kind] if isinstance(kind, str) else [name for name in kind or () if isinstance(name, str)]
+    any_of = schema.get("anyOf")
+    members = any_of if isinstance(any_of, list) and depth < MAX_DEPTH else []
+    return Record(
+        PROPERTY,
+        {
+            "AnyOf": [property_record(_mapping(one), depth + 1) for one in members],
+            "Type": TypeNames(names),
+            "Items": _from_json(schema.get("items")),
+            "Description": _text(schema.get("description")),
+            "Enum": _from_json(schema.get("enum")) or [],
+            "Properties": _properties(schema.get("properties"), depth + 1),
+            "Required": _from_json(schema.get("required")) or [],
+        },
+    )
+
+
+_TYPESCRIPT = {
+    "string": "string",
+    "number": "number",
+    "integer": "number",
+    "boolean": "boolean",
+    "array": "any[]",
+    "object": "Record<string, any>",
+    "null": "null",
+}
+
+
+def typescript_type(value: Value) -> str:
+    """The TypeScript type of a tool's property; ``any`` for whatever is not one."""
+    if type(value) is not Record or value.type is not PROPERTY:
+        return "any"
+    any_of, names = value.values.get("AnyOf"), value.values.get("Type")
+    if isinstance(any_of, list) and any_of:
+        return " | ".join([typescript_type(one) for one in any_of])
+    if isinstance(names, list) and names:
+        return " | ".join([_TYPESCRIPT.get(name, "any") for name in names])
+    return "any"
+
+
+# --- plain JSON -------------------------------------------------------------------------------------------------------
+
+
+def _from_json(value: object, depth: int = 0) -> Value:
+    """JSON as Go decodes it: every number is a float. Types that JSON does not have are dropped."""
+    if value is None or type(value) in (str, bool, float):
+        return value
+    if isinstance(value, int):
+        return float(value) if abs(value) < 2**1023 else math.inf
+    if depth > MAX_DEPTH:
+        return None
+    if isinstance(value, Mapping):
+        return {str(key): _from_json(one, depth + 1) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_from_json(one, depth + 1) for one in value]
+    return None
+
+
+def _text(value: object) -> str:
+    return value if type(value) is str else ""
+
+
+def _index(value: object, default: int) -> int:
+    return value if type(value) is int else default
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

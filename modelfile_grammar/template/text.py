@@ -1,0 +1,73 @@
+"""How values print: ``{{ value }}``, ``print`` and the ``%v`` of ``printf``."""
+
+from __future__ import annotations
+
+from .errors import CallError
+from .gojson import MAX_NESTING, to_json
+from .numbers import format_general
+from .values import NO_VALUE, Byte, Record, Shown, ShownList, TypeNames, Value, is_list, is_map, sorted_keys
+
+
+def text_of(value: Value) -> str:
+    """The text an action prints."""
+    if type(value) is str:
+        return value
+    if value is None or value is NO_VALUE:
+        return "<no value>"
+    return nested_text(value)
+
+
+def nested_text(value: Value, depth: int = 0) -> str:
+    """The text of a value inside another one, or of a function's argument: nil is ``<nil>`` there.
+
+    Raises:
+        CallError: nested too deeply, or a value of a type no template has.
+    """
+    if depth > MAX_NESTING:
+        raise CallError(f"value is nested more than {MAX_NESTING} levels deep")
+    own = own_text(value)
+    if own is not None:
+        return own
+    if is_list(value):
+        return "[" + " ".join([nested_text(one, depth + 1) for one in value]) + "]"
+    if is_map(value):
+        pairs = [f"{key}:{nested_text(value[key], depth + 1)}" for key in sorted_keys(value)]
+        return "map[" + " ".join(pairs) + "]"
+    if type(value) is Record:
+        fields = [nested_text(value.values.get(field.name), depth + 1) for field in value.type.fields]
+        return "{" + " ".join(fields) + "}"
+    raise CallError("value is of a type that templates do not know")
+
+
+def own_text(value: Value) -> str | None:
+    """The text of a plain value, or of one that has a text form of its own; nothing for the rest."""
+    if type(value) is str:
+        return value
+    if value is True or value is False:
+        return "true" if value else "false"
+    if type(value) is int or type(value) is Byte:
+        return int.__repr__(value)
+    if type(value) is float:
+        return format_general(value)
+    if value is None or value is NO_VALUE:
+        return "<nil>"
+    if type(value) is Shown or type(value) is ShownList:
+        return to_json(value)
+    if type(value) is TypeNames and len(value) == 1:
+        return nested_text(value[0])
+    if type(value) is Record and value.type.shown:
+        return value.type.shown(value)
+    return None
+
+
+def join_arguments(arguments: list[Value]) -> list[str]:
+    """The pieces ``print`` writes: a blank goes between two operands when neither is a string."""
+    pieces: list[str] = []
+    was_string = True
+    for argument in arguments:
+        is_string = type(argument) is str
+        if not (is_string or was_string):
+            pieces.append(" ")
+        pieces.append(nested_text(argument))
+        was_string = is_string
+    return pieces
