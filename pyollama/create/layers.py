@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from modelfile_grammar.known import Known
-
 from modelfile_grammar import PARAMETERS
+from modelfile_grammar.known import Known
 from pyollama.create.spec import CreateSpec
 from pyollama.errors import CreateError
 from pyollama.store import Layer, Model, gojson

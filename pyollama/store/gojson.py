@@ -38,7 +38,7 @@ def is_float32(value: float) -> bool:
 
 
 def _single(value: float) -> float:
-    return float(struct.unpack("f", struct.pack("f", value))[0])
+    return float(struct.unpack("<f", struct.pack("<f", value))[0])
 
 
 def _encode(value: object) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from pyollama.errors import BrokenManifest, InvalidDigest, InvalidName, ModelNotFound
+from pyollama.errors import BrokenManifest, InvalidDigest, InvalidName, ModelNotFound, StoreError
 from pyollama.store import gojson
 from pyollama.store.digests import Digest
 from pyollama.store.files import system_errors, write_atomically
@@ -123,16 +123,18 @@ class ManifestStore:
             raise BrokenManifest(str(path), f"it is larger than {MAX_MANIFEST_BYTES} bytes")
         return Manifest.parse(raw, str(path)), modified_ns
 
-    def names(self) -> Iterator[ModelName]:
-        """Every stored name, in the order of the paths. Files that no name can have are skipped with a warning."""
-        for path in sorted(self._folder.glob("*/*/*/*")):
-            if path.name.startswith(".") or not path.is_file():
-                continue
+    def names(self, *, strict: bool = False) -> Iterator[ModelName]:
+        """Every stored name, in the order of the paths.
+
+        Files that no name can have and folders that cannot be read are skipped with a warning, or raise a StoreError
+        if ``strict``.
+        """
+        for path in _files_at_depth(self._folder, 4, strict=strict):
             host, *rest = path.relative_to(self._folder).parts
             try:
                 yield ModelName(_from_folder(host), *rest)
             except InvalidName:
-                _log.warning("%s is not the name of a model: skipped", path)
+                _skip(StoreError(f"{path}: not the name of a model"), strict=strict)
 
     def write(self, name: ModelName, manifest: Manifest) -> None:
         """Put a manifest in place atomically and durably. Every blob it names must be stored already."""
@@ -184,6 +186,29 @@ def _layer(tree: _LayerTree) -> Layer:
 def _tree(layer: Layer) -> dict[str, object]:
     tree: dict[str, object] = {"mediaType": layer.media_type, "digest": str(layer.digest), "size": layer.size}
     return tree | {key: text for key, text in (("from", layer.from_), ("name", layer.name)) if text}
+
+
+def _files_at_depth(folder: Path, depth: int, *, strict: bool) -> Iterator[Path]:
+    """Files exactly ``depth`` levels below, hidden ones left out, in the order of their paths."""
+    try:
+        with system_errors(folder):
+            paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    except StoreError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return  # removed while we looked
+        _skip(error, strict=strict)
+        return
+    for path in paths:
+        if depth > 1:
+            yield from _files_at_depth(path, depth - 1, strict=strict)
+        elif not path.name.startswith(".") and path.is_file():
+            yield path
+
+
+def _skip(error: StoreError, *, strict: bool) -> None:
+    if strict:
+        raise error
+    _log.warning("%s: skipped", error)
 
 
 def _deepest_match(folder: Path, parts: list[str]) -> list[str]:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pyollama.errors import InvalidDigest, PyollamaError
+from pyollama.errors import InvalidDigest, ModelNotFound, PyollamaError
 from pyollama.store.blobs import BlobStore
 from pyollama.store.digests import Digest
 from pyollama.store.files import system_errors
@@ -67,9 +67,11 @@ def rename_old_blobs(folder: Path) -> None:
 
 def _used(manifests: ManifestStore, *, strict: bool) -> set[Digest]:
     used: set[Digest] = set()
-    for name in manifests.names():
+    for name in manifests.names(strict=strict):
         try:
             used.update(layer.digest for layer in manifests.read(name)[0].blobs())
+        except ModelNotFound:
+            continue  # removed while we looked
         except PyollamaError as error:
             if strict:
                 raise

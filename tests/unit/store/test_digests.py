@@ -26,7 +26,7 @@ def test_a_digest_prints_for_json_and_for_file_names() -> None:
      f"sha256:{HEX}\n", f"sha256-{'../' * 21}a", f"sha256:{'٠' * 64}"],
 )  # fmt: skip
 def test_what_is_no_digest_is_refused(text: str) -> None:
-    with pytest.raises(InvalidDigest, match="^invalid digest format$"):
+    with pytest.raises(InvalidDigest, match=r"^invalid digest format$"):
         Digest.parse(text)
 
 

@@ -54,7 +54,7 @@ def test_odd_manifests_are_read_and_kept(tree: dict[str, object]) -> None:
      f'{{"layers":[{{"digest":"{A}","size":-1}}]}}'.encode(), f'{{"layers":[{{"digest":"{A}","size":"1"}}]}}'.encode()],
 )  # fmt: skip
 def test_what_is_no_manifest_is_refused_with_its_path(raw: bytes) -> None:
-    with pytest.raises(BrokenManifest, match="^manifest /m is unreadable: "):
+    with pytest.raises(BrokenManifest, match=r"^manifest /m is unreadable: "):
         Manifest.parse(raw, "/m")
 
 
@@ -66,14 +66,14 @@ def test_a_manifest_of_more_than_4_mib_is_not_read(store: Store, root: Path) -> 
 
 def test_names_are_found_at_four_levels_only(store: Store, root: Path) -> None:
     library.put_model(root, "m")
-    library.put_model(root, "m", place=("hf.co:443", "Org"), tag="Q4")
+    library.put_model(root, "m", place=("hub.example:443", "Org"), tag="Q4")
     manifests = root / "manifests"
     (manifests / ".tmp-0123").write_bytes(b"{}")
     (manifests / "registry.ollama.ai" / "library" / "stray").write_bytes(b"{}")
     (manifests / "registry.ollama.ai" / "library" / "m" / "deep").mkdir()
     (manifests / "registry.ollama.ai" / "library" / "m" / "deep" / "er").write_bytes(b"{}")
     library.put_manifest(root, b"{}", "m", tag="no name")
-    assert [str(name) for name in store.manifests.names()] == ["hf.co:443/Org/m:Q4", "m:latest"]
+    assert [str(name) for name in store.manifests.names()] == ["hub.example:443/Org/m:Q4", "m:latest"]
 
 
 def test_a_link_to_a_manifest_is_a_name_too(store: Store, root: Path) -> None:
@@ -115,9 +115,9 @@ def test_of_two_spellings_the_one_with_the_model_wins(store: Store, root: Path) 
 
 
 def test_a_model_that_is_not_there_is_named_as_it_was_given(store: Store) -> None:
-    with pytest.raises(ModelNotFound, match="^model 'Nix' not found$"):
+    with pytest.raises(ModelNotFound, match=r"^model 'Nix' not found$"):
         store.open_model(ModelName.parse("Nix"), "Nix")
-    with pytest.raises(ModelNotFound, match="^model 'Nix:latest' not found$"):
+    with pytest.raises(ModelNotFound, match=r"^model 'Nix:latest' not found$"):
         store.open_model(ModelName.parse("Nix"))
 
 

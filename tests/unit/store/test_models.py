@@ -76,7 +76,7 @@ def test_parameters_that_are_no_object_are_ignored_with_a_warning(
 
 def test_a_text_layer_that_is_too_large_is_refused(put) -> None:
     with pytest.raises(StoreError, match="are more than the 1048576 allowed"):
-        put(("params", b" " * (1 << 20) + b"{}")).parameters
+        _ = put(("params", b" " * (1 << 20) + b"{}")).parameters
 
 
 def test_a_missing_layer_is_named(put, root: Path) -> None:

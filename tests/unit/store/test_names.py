@@ -20,7 +20,11 @@ HOST, NAMESPACE = "registry.ollama.ai", "library"
         ("host:5000/ns/m", ("host:5000", "ns", "m", "latest"), "host:5000/ns/m:latest"),
         ("h/library/m:t", ("h", NAMESPACE, "m", "t"), "h/library/m:t"),
         ("http://h:5000/n/m:t", ("h:5000", "n", "m", "t"), "h:5000/n/m:t"),
-        ("hf.co/Org/Repo-GGUF:Q4_K_M", ("hf.co", "Org", "Repo-GGUF", "Q4_K_M"), "hf.co/Org/Repo-GGUF:Q4_K_M"),
+        (
+            "hub.example/Org/Repo-GGUF:Q4_K_M",
+            ("hub.example", "Org", "Repo-GGUF", "Q4_K_M"),
+            "hub.example/Org/Repo-GGUF:Q4_K_M",
+        ),
         ("_m", (HOST, NAMESPACE, "_m", "latest"), "_m:latest"),
         ("m" * 80, (HOST, NAMESPACE, "m" * 80, "latest"), "m" * 80 + ":latest"),
         ("h" * 350 + "/n/m", ("h" * 350, "n", "m", "latest"), "h" * 350 + "/n/m:latest"),
@@ -48,7 +52,7 @@ def test_the_full_text_has_every_part_and_no_scheme() -> None:
     ],
 )
 def test_what_is_no_name_is_refused(text: str) -> None:
-    with pytest.raises(InvalidName, match="^invalid model name$"):
+    with pytest.raises(InvalidName, match=r"^invalid model name$"):
         ModelName.parse(text)
 
 

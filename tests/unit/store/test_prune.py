@@ -36,8 +36,9 @@ def test_only_old_blobs_that_nothing_uses_are_removed(store: Store, root: Path) 
     assert library.blobs(root) == used | {young, temporary}
 
 
-def test_a_broken_manifest_stops_all_pruning(store: Store, root: Path) -> None:
-    library.put_manifest(root, b"{", "broken")
+@pytest.mark.parametrize(("name", "raw"), [("broken", b"{"), ("-no-name", b"{}")])
+def test_a_broken_manifest_stops_all_pruning(store: Store, root: Path, name: str, raw: bytes) -> None:
+    library.put_manifest(root, raw, name)
     old = put(root, Digest.of(b"old").filename, age=2 * HOUR)
     store.prune()
     assert library.blobs(root) == {old}

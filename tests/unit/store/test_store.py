@@ -23,12 +23,12 @@ def test_a_library_of_ollama_lists_as_it_does_there(store: Store, root: Path) ->
     paths = [
         library.put_model(root, "empty", [("model", b""), ("license", b""), ("params", b"")], config={}),
         library.put_model(root, "tiny", [("model", library.tiny_gguf())], tag="q4"),
-        library.put_model(root, "mine", place=("hf.co", "Org")),
+        library.put_model(root, "mine", place=("hub.example", "Org")),
     ]
     for age, path in enumerate(paths):
         os.utime(path, ns=(10**18 + age * 10**9 + 5, 10**18 + age * 10**9 + 5))
     listed = store.list_models()
-    assert [str(model.name) for model in listed] == ["hf.co/Org/mine:latest", "tiny:q4", "empty:latest"]
+    assert [str(model.name) for model in listed] == ["hub.example/Org/mine:latest", "tiny:q4", "empty:latest"]
     assert [model.digest for model in listed] == [
         hashlib.sha256(path.read_bytes()).hexdigest() for path in reversed(paths)
     ]
@@ -94,7 +94,7 @@ def test_a_copy_onto_itself_changes_nothing(store: Store, root: Path) -> None:
 
 @pytest.mark.parametrize("destination", ["b", "nix"])
 def test_a_copy_of_nothing_is_refused(store: Store, destination: str) -> None:
-    with pytest.raises(CopySourceNotFound, match='^model "Nix" not found$'):
+    with pytest.raises(CopySourceNotFound, match=r'^model "Nix" not found$'):
         store.copy(named("nix"), named(destination), "Nix")
 
 
@@ -127,7 +127,7 @@ def test_deleting_copes_with_missing_blobs_and_broken_neighbours(store: Store, r
 
 def test_deleting_nothing_is_refused_with_the_name_as_given(store: Store, root: Path) -> None:
     library.put_model(root, "a", tag="x")
-    with pytest.raises(ModelNotFound, match="^model 'A' not found$"):
+    with pytest.raises(ModelNotFound, match=r"^model 'A' not found$"):
         store.delete(named("a"), "A")
     assert len(store.list_models()) == 1
 
