@@ -1,0 +1,87 @@
+"""Chat templates that we know: the Jinja text a model file carries, and our Go template that does the same.
+
+``jinja/NAME.N.jinja`` holds texts to recognise, ``templates/NAME.gotmpl`` what to use instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from .distance import edit_distance
+from .jinja import jinja_capabilities, prefer_jinja
+
+LIMIT = 100
+"""Texts that differ in this many characters or more are not the same template."""
+
+STOPS: dict[str, tuple[str, ...]] = {
+    "alfred": ("<start_system>", "<end_message>", "<start_user>", "<start_assistant>"),
+    "alpaca": ("### Instruction:", "### Response"),
+    "chatml": ("<|im_start|>", "<|im_end|>"),
+    "chatqa": ("System:", "User:", "Assistant:"),
+    "codellama-70b-instruct": ("Source:", "Destination:", "<step>"),
+    "command-r": ("<|START_OF_TURN_TOKEN|>", "<|END_OF_TURN_TOKEN|>"),
+    "falcon-instruct": ("User:", "Assistant:"),
+    "gemma-instruct": ("<start_of_turn>", "<end_of_turn>"),
+    "gemma3-instruct": ("<end_of_turn>",),
+    "granite-instruct": ("System:", "Question:", "Answer:"),
+    "llama2-chat": ("[INST]", "[/INST]", "<<SYS>>", "<</SYS>>"),
+    "llama3-instruct": ("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"),
+    "magicoder": ("@@ Instruction", "@@ Response"),
+    "mistral-instruct": ("[INST]", "[/INST]"),
+    "openchat": ("<|end_of_turn|>",),
+    "phi-3": ("<|end|>", "<|system|>", "<|user|>", "<|assistant|>"),
+    "solar-instruct": ("### System:", "### User:", "### Assistant"),
+    "starcoder2-instruct": ("### Instruction", "### Response", "<|endoftext|>"),
+    "zephyr": ("<|system|>", "</s>", "<|user|>", "<|assistant|>"),
+}
+"""Every name, and the texts that end an answer in its format."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A chat template that was recognised."""
+
+    name: str
+    template: str
+    """Our Go template, for a TEMPLATE layer."""
+
+    stop: tuple[str, ...]
+    """For a PARAMETER stop each."""
+
+    distance: int = 0
+    """Characters by which the recognised text differs from the one we know."""
+
+
+def detect(jinja: str) -> Known | None:
+    """The known template nearest to a chat template of a model file, if any is near enough."""
+    text = jinja.replace("\r\n", "\n")
+    best: tuple[int, str] | None = None
+    for name, known in _texts():
+        distance = edit_distance(known, text, LIMIT if best is None else best[0])
+        if distance is not None:
+            best = distance, name
+    return known_template(best[1], best[0]) if best is not None else None
+
+
+def known_template(name: str, distance: int = 0) -> Known:
+    """The known template of that name.
+
+    Raises:
+        KeyError: there is none.
+    """
+    stop = STOPS[name]
+    text = resources.files(__package__).joinpath("templates", f"{name}.gotmpl").read_text("utf-8")
+    return Known(name, text, stop, distance)
+
+
+@cache
+def _texts() -> list[tuple[str, str]]:
+    """Name and Jinja text of every entry, in a fixed order."""
+    folder = resources.files(__package__).joinpath("jinja")
+    files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".jinja")), key=lambda file: file.name)
+    return [(file.name.rsplit(".", 2)[0], file.read_text("utf-8")) for file in files]
+
+
+__all__ = ["LIMIT", "STOPS", "Known", "detect", "jinja_capabilities", "known_template", "prefer_jinja"]
