@@ -55,6 +55,17 @@ std::vector<common_chat_msg> read_messages(common_json & request) {
     return common_chat_msgs_parse_oaicompat(messages);
 }
 
+void read_thinking(common_json & request, common_chat_templates_inputs & in) {
+    in.reasoning_format = COMMON_REASONING_FORMAT_AUTO;  // a parser that takes thinking apart from content
+    in.enable_thinking = read_bool(request, "enable_thinking", true);
+    if (has(request, "enable_thinking")) {
+        in.chat_template_kwargs["thinking"] = in.enable_thinking ? "true" : "false";  // its name in some templates
+    }
+    if (!has(request, "reasoning_effort")) return;
+    if (!request["reasoning_effort"].is_string()) throw std::invalid_argument("'reasoning_effort' must be a text");
+    in.chat_template_kwargs["reasoning_effort"] = request["reasoning_effort"].dump();
+}
+
 std::string erase_from(std::string text, const char * mark) {
     const size_t at = text.find(mark);
     return at == std::string::npos ? text : text.substr(0, at);
@@ -72,14 +83,9 @@ common_chat_templates_inputs read_request(const std::string & request_json) {
     common_chat_templates_inputs in;
     in.messages = read_messages(request);
     if (has(request, "tools")) in.tools = common_chat_tools_parse_oaicompat(request.at("tools"));
-    in.enable_thinking = read_bool(request, "enable_thinking", true);
+    read_thinking(request, in);
     in.add_generation_prompt = read_bool(request, "add_generation_prompt", true);
     if (read_bool(request, "continue_final_message", false)) in.continue_final_message = COMMON_CHAT_CONTINUATION_AUTO;
-    if (has(request, "reasoning_effort")) {
-        if (!request["reasoning_effort"].is_string()) throw std::invalid_argument("'reasoning_effort' must be a text");
-        in.chat_template_kwargs["reasoning_effort"] = request["reasoning_effort"].dump();
-    }
-    in.reasoning_format = COMMON_REASONING_FORMAT_AUTO;  // a parser that takes thinking apart from content
     return in;
 }
 

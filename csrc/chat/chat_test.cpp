@@ -100,6 +100,13 @@ TEST(ChatTemplates, PassTheSwitchesOn) {
     EXPECT_EQ(prompt(R"(, "reasoning_effort": "high")"), turn + "effort high\n<|im_start|>assistant\n");
 }
 
+TEST(ChatTemplates, SwitchThinkingUnderItsOtherNameToo) {
+    const Chat chat("{{- messages[0].content -}}{%- if thinking is defined and not thinking -%}{{- ' off' -}}{%- endif -%}");
+    EXPECT_EQ(chat.render(kHello).prompt(), "Hello");
+    EXPECT_EQ(chat.render(R"({"messages": [{"role": "user", "content": "Hi"}], "enable_thinking": false})").prompt(),
+              "Hi off");
+}
+
 TEST(ChatTemplates, TakeMessagesAsClientsSendThem) {
     const Rendered rendered = Chat(kTagged).render(
         R"({"messages": [{"role": "user", "content": "a", "reasoning_content": null}, {"role": "assistant"},
