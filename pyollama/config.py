@@ -99,8 +99,8 @@ class Settings:
         return cls(**values)  # type: ignore[arg-type]  # each parser returns its field's type
 
     def effective(self) -> dict[str, object]:
-        """Every recognised variable with the value in use, for the server's log and for ``doctor``."""
-        return {PREFIXES[1] + field.name.upper(): getattr(self, field.name) for field in fields(self)}
+        """Every recognised variable with the value in use, as text where it is no plain value; for the log."""
+        return {PREFIXES[1] + field.name.upper(): _shown(getattr(self, field.name)) for field in fields(self)}
 
 
 def problems(environ: Mapping[str, str]) -> list[str]:
@@ -250,6 +250,19 @@ def _without_port(text: str) -> Address:
         return Address.parse(scheme + separator + hostport.rpartition(":")[0] + slash + path)
     except ValueError:
         return Address()
+
+
+def _shown(value: object) -> object:
+    match value:
+        case Address():
+            return f"{value.scheme}://{value.authority}{value.path}"
+        case Path():
+            return str(value)
+        case tuple():
+            return ",".join(value)
+        case float():
+            return "forever" if math.isinf(value) else f"{value:g}s"
+    return value
 
 
 def _home(environ: Mapping[str, str]) -> Path:

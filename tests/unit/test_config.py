@@ -126,6 +126,12 @@ def test_every_setting_is_described_for_users() -> None:
     assert set(Settings().effective()) == set(SERVER | CLIENT)
 
 
+def test_effective_values_are_plain() -> None:
+    shown = Settings(keep_alive=FOREVER, origins=("a", "b")).effective()
+    assert (shown["OLLAMA_HOST"], shown["OLLAMA_KEEP_ALIVE"]) == ("http://127.0.0.1:11434", "forever")
+    assert (shown["OLLAMA_LOAD_TIMEOUT"], shown["OLLAMA_ORIGINS"]) == ("300s", "a,b")
+
+
 @pytest.mark.parametrize(
     ("text", "ns"), [("5m0s", 300 * 10**9), ("-1m", -60 * 10**9), (".5s", 5 * 10**8), ("1µs2ns", 1002), ("+0", 0)]
 )
