@@ -37,6 +37,7 @@ endforeach()
 set(LLAMA_BUILD_MTMD ON CACHE BOOL "" FORCE)
 set(LLAMA_BUILD_NUMBER 0)  # upstream asks git, and a release archive has none
 set(LLAMA_BUILD_COMMIT pinned)
+set(GIT_EXE ${CMAKE_COMMAND} -E true)  # else ggml takes our commit for its own, and is compiled anew after each
 
 add_subdirectory(${vendor_dir} third_party/llama.cpp EXCLUDE_FROM_ALL SYSTEM)
 add_library(pyollama::llama ALIAS llama)
