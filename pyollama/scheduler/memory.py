@@ -47,10 +47,9 @@ class ModelFacts:
         bits = BITS_PER_VALUE.get(kv_cache_type, 16.0)
         return ceil((self.key_width + self.value_width) * bits / 8)
 
-    def compute_bytes(self, n_batch: int) -> int:
-        """Buffers of one batch: logits for its last rows, and the widest two layers' activations, 32-bit each."""
-        row = self.n_vocab + 6 * self.n_embd + 3 * self.n_ff
-        return row * n_batch * 4
+    def compute_bytes(self, n_batch: int, n_outputs: int) -> int:
+        """Buffers of one batch, 32-bit each: the widest two layers' activations, and logits for its output rows."""
+        return 4 * (n_batch * (6 * self.n_embd + 3 * self.n_ff) + n_outputs * self.n_vocab)
 
 
 def read_facts(model_paths: Sequence[Path], adapter_paths: Sequence[Path]) -> ModelFacts:

@@ -50,7 +50,8 @@ def make_plan(facts: ModelFacts, options: Options, settings: Settings, available
     n_batch = _batch(options, facts, n_ctx)
     n_seq_max = RECURRENT_SEQUENCES if facts.state_bytes else SEQUENCES
     cell = facts.cell_bytes(settings.kv_cache_type)
-    fixed = facts.file_bytes + facts.compute_bytes(n_batch) + facts.state_bytes * n_seq_max + PROCESS_BYTES
+    buffers = facts.compute_bytes(n_batch, n_seq_max) + facts.state_bytes * n_seq_max
+    fixed = facts.file_bytes + buffers + PROCESS_BYTES
     floor = n_ctx if options.num_ctx else min(n_ctx, LEAST_AUTOMATIC_CONTEXT)
     n_cells = _cells(n_ctx, floor, cell, available - fixed)
     if fixed + floor * cell > available:
