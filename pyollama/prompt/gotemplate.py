@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 
+import msgspec
+
 from modelfile_grammar import template as go
 from pyollama.errors import TemplateError
 from pyollama.prompt.effort import Effort
@@ -17,45 +19,50 @@ from pyollama.wire.ollama import Message, Tool
 def chat(text: str, messages: Sequence[Message], tools: Sequence[Tool], effort: Effort) -> str:
     """The prompt of a conversation. TemplateError: it does not parse, or fails while rendering."""
     with _failures():
-        return go.render_prompt(_parsed(text), messages=messages, tools=tools, **_thinking(effort))
+        return go.render_prompt(
+            _parsed(text),
+            messages=msgspec.to_builtins(messages),
+            tools=msgspec.to_builtins(tools),
+            think=effort.on,
+            think_level=effort.level,
+            is_think_set=effort.is_set,
+        )
 
 
 def insertion(text: str, prompt: str, suffix: str, effort: Effort) -> str:
     """The prompt for text between ``prompt`` and ``suffix``. TemplateError."""
     with _failures():
-        return go.render_prompt(_parsed(text), prompt=prompt, suffix=suffix, **_thinking(effort))
+        return go.render_prompt(
+            _parsed(text),
+            prompt=prompt,
+            suffix=suffix,
+            think=effort.on,
+            think_level=effort.level,
+            is_think_set=effort.is_set,
+        )
 
 
-def thinking_tags(text: str) -> tuple[str, str]:
-    """What surrounds reasoning; two empty texts if the template does not say."""
+def thinking_parser(text: str, prompt: str) -> ThinkingParser | None:
+    """What takes reasoning out of the answer to ``prompt``; None if the template does not say how it looks."""
     with _failures():
-        opening, closing = go.thinking_tags(_parsed(text))
-    return opening, closing
+        tags = _parsed(text).thinking_tags
+    return ThinkingParser(*tags, opened=opened_by(prompt, tags[0])) if tags else None
 
 
 def tag_of_calls(text: str) -> str:
     """What precedes a tool call; ``{`` if the template does not say."""
     with _failures():
-        return go.tool_call_tag(_parsed(text))
-
-
-def thinking_parser(text: str, prompt: str) -> ThinkingParser | None:
-    """What takes reasoning out of the answer to ``prompt``; None if the template does not say how it looks."""
-    opening, closing = thinking_tags(text)
-    return ThinkingParser(opening, closing, opened=opened_by(prompt, opening)) if opening and closing else None
+        return _parsed(text).tool_call_tag
 
 
 def parser(text: str, prompt: str) -> OutputParser:
+    """What reads the answer to ``prompt`` of a model that may think."""
     return OutputParser(thinking_parser(text, prompt))
 
 
 @lru_cache(maxsize=64)
 def _parsed(text: str) -> go.Template:
     return go.Template.parse(text)
-
-
-def _thinking(effort: Effort) -> dict[str, bool | str]:
-    return {"think": effort.on, "think_level": effort.level, "is_think_set": effort.is_set}
 
 
 @contextmanager

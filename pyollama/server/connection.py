@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, cast
 
 import quart
@@ -31,6 +32,7 @@ class Request(TrioRequest):
         super().__init__(*args, **kwargs)
         self.arrived = time.perf_counter_ns()
         self.received = trio.Event()  # the whole body is here
+        self.answered = False  # all but the last byte of the answer is sent
         self.is_upload = self.method == "POST" and self.path.startswith(UPLOADS)
         self._pieces, self._upload = trio.open_memory_channel[bytes](_PIECES)
 
@@ -64,19 +66,30 @@ class Request(TrioRequest):
 
 
 class Connection(TrioASGIHTTPConnection):
-    """Runs one request; the client's leaving cancels it at once."""
+    """Runs one request; the client's leaving cancels it at once.
+
+    Hypercorn reports the end of every request as the client's leaving, from inside the send of its last byte. That must
+    not cancel: the same send goes on to close or to recycle the connection.
+    """
 
     async def handle_messages(self, nursery: trio.Nursery, request: Any, receive: Any) -> None:  # type: ignore[override]
         while (message := await receive())["type"] != "http.disconnect":
             await request.take(message.get("body", b""), last=not message.get("more_body", False))
-        nursery.cancel_scope.cancel()
+        if not request.answered:
+            nursery.cancel_scope.cancel()
 
     async def handle_request(self, nursery: trio.Nursery, request: Any, send: Any) -> None:  # type: ignore[override]
         async with AsyncExitStack() as request.exit_stack:
             response = await self.app.handle_request(request)
             await request.drain()
-            await self._send_response(send, response)
+            await self._send_response(partial(_send, request, send), response)
         nursery.cancel_scope.cancel()
+
+
+async def _send(request: Request, send: Any, message: Any) -> None:
+    if message["type"] == "http.response.body" and not message["more_body"]:
+        request.answered = True
+    await send(message)
 
 
 def current() -> Request:

@@ -70,14 +70,11 @@ class Conversation:
         return len(tokens)
 
     def _thinking(self, prompt: str) -> ThinkingParser | None:
-        opening, closing = self._thinking_tags()
-        return ThinkingParser(opening, closing, opened=opened_by(prompt, opening)) if opening and closing else None
-
-    def _thinking_tags(self) -> tuple[str, str]:
         if self._known.language == "go":
-            return gotemplate.thinking_tags(self._known.template)
-        closing = [*self._shim.get("thinking_end_tags", ()), "</think>"][0]
-        return str(self._shim.get("thinking_start_tag") or "<think>").strip(), str(closing).strip()
+            return gotemplate.thinking_parser(self._known.template, prompt)
+        opening = str(self._shim.get("thinking_start_tag") or "<think>").strip()
+        closing = str([*self._shim.get("thinking_end_tags", ()), "</think>"][0]).strip()
+        return ThinkingParser(opening, closing, opened=opened_by(prompt, opening))
 
     def _tag_of_calls(self) -> str:
         if self._known.language == "go":

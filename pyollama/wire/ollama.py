@@ -311,35 +311,6 @@ class RunningResponse(Struct):
     models: list[RunningEntry]
 
 
-class TensorEntry(Struct):
-    name: str
-    type: str
-    shape: list[int]
-
-
-class ShownMessage(Struct):
-    role: str
-    content: str
-
-
-class ShowResponse(Struct, omit_defaults=True, kw_only=True):
-    modelfile: str
-    details: Details
-    model_info: dict[str, Any]
-    modified_at: str
-    license: str = ""
-    parameters: str = ""
-    template: str = ""
-    system: str = ""
-    renderer: str = ""
-    parser: str = ""
-    requires: str = ""
-    messages: list[ShownMessage] | UnsetType = UNSET
-    projector_info: dict[str, Any] | UnsetType = UNSET
-    tensors: list[TensorEntry] | UnsetType = UNSET
-    capabilities: list[str] | UnsetType = UNSET
-
-
 class ProgressLine(Struct, omit_defaults=True):
     """One line of create, pull or push. ``total`` and ``completed`` in bytes."""
 

@@ -1,7 +1,7 @@
 """The endpoints, one module per group of them."""
 
-from pyollama.server.routes import blobs, chat, create, embed, generate, library, running, status, transfers
+from pyollama.server.routes import blobs, chat, create, embed, generate, library, running, show, status, transfers
 
 blueprints = tuple(
-    module.blueprint for module in (status, generate, chat, embed, create, blobs, library, running, transfers)
+    module.blueprint for module in (status, generate, chat, embed, create, blobs, library, show, running, transfers)
 )
