@@ -14,6 +14,7 @@ from pyollama.config import Settings
 from pyollama.errors import PyollamaError, RunnerLost
 from pyollama.runner.client import Runner
 from pyollama.scheduler.host_memory import anonymous_bytes
+from pyollama.scheduler.memory import size_text
 from pyollama.scheduler.options import LOAD_OPTIONS, Options
 from pyollama.scheduler.plan import LoadPlan, context_length
 from pyollama.store import Model
@@ -52,11 +53,16 @@ class LoadedModel:
 
     async def run(self) -> None:
         """Own the runner until the model has to go. Never raises what a runner can do; errors go to those who wait."""
+        spec = self.plan.spec
+        _log.info("%s: loading, %d tokens in the pool, %s", self.model.name, spec.n_cells, size_text(self.size))
         try:
             with self._life:
                 await self.runner.run(task_status=self)
+            _log.info("%s: unloaded", self.model.name)
         except PyollamaError as error:
             self.error = error
+            if not isinstance(error, RunnerLost):  # the runner has logged that, with its process's last words
+                _log.error("%s: %s", self.model.name, error)
         except Exception:
             _log.exception("%s: the task of its runner failed", self.model.name)
             self.error = RunnerLost("internal error")
@@ -65,6 +71,7 @@ class LoadedModel:
 
     def started(self, value: wire.Loaded | None = None) -> None:
         """The runner's word that the model is loaded (trio.TaskStatus)."""
+        _log.info("%s: loaded, %s", self.model.name, size_text(self.size))
         self.ready.set()
 
     async def wait_ready(self) -> wire.Loaded:

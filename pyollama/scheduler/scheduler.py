@@ -179,12 +179,11 @@ class Scheduler:
             try:
                 return make_plan(facts, options, self._settings, self._available())
             except NotEnoughMemory:
-                if self._loaded:
-                    await self._evict(self._victim())
-                elif await has_gpu():
+                if await has_gpu():
                     return make_plan(facts, options, self._settings, math.inf)
-                else:
+                if not self._loaded:
                     raise
+            await self._evict(self._victim())
 
     def _available(self) -> float:
         promised = sum(loaded.outstanding_bytes() for loaded in self._loaded.values())

@@ -1,10 +1,11 @@
 import math
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 
 import pytest
 import trio
@@ -45,6 +46,11 @@ MakeModel = Callable[..., Model]
 @pytest.fixture(autouse=True)
 def plenty_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host_memory, "available_bytes", lambda: 64 << 30)
+    monkeypatch.setattr("pyollama.scheduler.scheduler.has_gpu", no_gpu)
+
+
+async def no_gpu() -> bool:
+    return False
 
 
 @pytest.fixture
@@ -503,7 +509,6 @@ async def test_a_model_that_does_not_fit_beside_another_evicts_it(
 
 async def test_a_model_that_does_not_fit_alone_is_refused(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host_memory, "available_bytes", lambda: 1 << 20)
-    monkeypatch.setattr("pyollama.scheduler.scheduler.has_gpu", no_gpu)
     async with scheduling() as scheduler:
         with pytest.raises(
             errors.NotEnoughMemory, match=r"requires more system memory \(.+ MiB\) than is available \(1"
@@ -511,5 +516,42 @@ async def test_a_model_that_does_not_fit_alone_is_refused(model: Model, monkeypa
             await pid_of(scheduler, model)
 
 
-async def no_gpu() -> bool:
-    return False
+async def test_with_a_gpu_the_engine_decides_what_fits(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def gpu() -> bool:
+        return True
+
+    monkeypatch.setattr(host_memory, "available_bytes", lambda: 1 << 20)
+    monkeypatch.setattr("pyollama.scheduler.scheduler.has_gpu", gpu)
+    async with scheduling() as scheduler:
+        assert await pid_of(scheduler, model)
+
+
+# --- everything at once ---
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_whatever_requests_do_every_one_ends_and_no_process_stays(make_model: MakeModel, seed: int) -> None:
+    random = Random(seed)
+    models = [make_model(name) for name in ("a", "b", "c", "d")]
+    pids: set[int] = set()
+    served = 0
+
+    async def request(scheduler: Scheduler, model: Model, patience: float, prompt: str, num_ctx: int | None) -> None:
+        nonlocal served
+        options = Options(num_ctx=num_ctx)
+        with trio.move_on_after(patience), suppress(errors.RunnerLost):
+            async with scheduler.use(model, options, random.choice([None, 0, 0.05, math.inf])) as lease:
+                pids.add(lease.info.n_vocab)
+                assert len(scheduler.pids()) <= 2
+                assert await text_of(lease, prompt, options)
+                served += 1
+
+    async with scheduling(max_loaded_models=2) as scheduler:
+        async with trio.open_nursery() as nursery:
+            for _ in range(40):
+                what = (random.choice(models), random.choice([0.01, 0.1, 60]), random.choice(["hi", "hi", "hi", "die"]))
+                nursery.start_soon(request, scheduler, *what, random.choice([None, None, 9000]))
+        assert served > 0
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
