@@ -66,11 +66,10 @@ void KvPool::drop(SeqId seq) {
     (seq < n_running_ ? free_running_ : free_idle_).push_back(seq);
 }
 
-SeqId KvPool::retire(SeqId seq) {
+SeqId KvPool::copy(SeqId seq) {
     const SeqId idle = free_idle_.back();
     free_idle_.pop_back();
     fork(seq, idle, ledger_.length(seq));
-    drop(seq);
     return idle;
 }
 

@@ -51,8 +51,8 @@ class KvPool {
     void cut(SeqId seq, Pos end);  // REQUIRES: traits().cuts or end == 0
     void drop(SeqId seq);          // frees the id as well
 
-    // Turns a running sequence idle. Returns its new id. REQUIRES: !idle_full().
-    SeqId retire(SeqId seq);
+    // An idle sequence that holds what a running one holds now. REQUIRES: !idle_full().
+    SeqId copy(SeqId seq);
 
     // Removes discard tokens behind keep and moves the rest up.
     // REQUIRES: traits().shifts, and no other sequence shares cells behind keep + discard.

@@ -55,14 +55,25 @@ void PrefixCache::keep(SeqId running, const Tokens & tokens, Pos length) {
         }
         pool_.cut(running, length);
     }
+    add(running, kept);
+    pool_.drop(running);
+}
+
+void PrefixCache::remember(SeqId running, const Tokens & tokens, Pos length) {
+    const Tokens kept(tokens.begin(), tokens.begin() + length);
+    if (length < kShortest || index_.match_whole(kept, length).length == length) {
+        return;
+    }
+    add(running, kept);
+}
+
+void PrefixCache::add(SeqId running, const Tokens & kept) {
     if (pool_.idle_full() && !index_.empty()) {
         forget(index_.least_recent());
     }
-    if (pool_.idle_full()) {
-        pool_.drop(running);
-        return;
+    if (!pool_.idle_full()) {
+        index_.insert(pool_.copy(running), kept);
     }
-    index_.insert(pool_.retire(running), kept);
 }
 
 int64_t PrefixCache::make_room(int64_t wanted) {

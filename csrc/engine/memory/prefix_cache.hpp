@@ -27,6 +27,10 @@ class PrefixCache {
     // tokens: what it holds. The sequence is gone for the caller.
     void keep(SeqId running, const Tokens & tokens, Pos length);
 
+    // For memory that cannot be cut: remembers a running sequence as it is now, which may go on. All it holds are the
+    // first length of tokens.
+    void remember(SeqId running, const Tokens & tokens, Pos length);
+
     // Frees cells, least recently used entries first, from their ends, until wanted are free or nothing is left.
     // Returns how many are free.
     int64_t make_room(int64_t wanted);
@@ -35,6 +39,7 @@ class PrefixCache {
 
   private:
     void forget(SeqId idle);
+    void add(SeqId running, const Tokens & kept);
     void shorten_oldest(int64_t cells);
 
     KvPool & pool_;

@@ -67,10 +67,16 @@ std::vector<Scheduler::Work> Scheduler::rows_for_all() const {
     const std::vector<int> grants = grant_rows(demands, budget, cost_.aging());
     for (size_t i = 0; i < grants.size(); ++i) {
         if (grants[i] > 0) {
-            work.push_back({prompts[i].request, grants[i]});
+            work.push_back({prompts[i].request, stop_at_checkpoint(*prompts[i].request, grants[i])});
         }
     }
     return work;
+}
+
+// Where memory cannot be cut, a prompt stops before its last token, so that remember() can keep that state.
+int Scheduler::stop_at_checkpoint(const Request & request, int rows) const {
+    const bool stop = !pool_.traits().cuts && rows > 1 && rows == request.rows_left();
+    return stop ? rows - 1 : rows;
 }
 
 // false: a request was parked or failed for want of cells, plan again.
@@ -130,8 +136,12 @@ int Scheduler::compute(std::vector<Work> & work) {
 
 void Scheduler::collect(const std::vector<Work> & work) {
     for (const Work & part : work) {
-        pool_.stored(part.request->seq, part.rows);
-        part.request->pos += part.rows;
+        Request & request = *part.request;
+        pool_.stored(request.seq, part.rows);
+        request.pos += part.rows;
+        if (!pool_.traits().cuts && part.output_row < 0 && request.rows_left() == 1) {
+            cache_.remember(request.seq, request.tokens, request.pos);
+        }
     }
     for (const Work & part : work) {
         if (part.output_row < 0) {

@@ -56,6 +56,7 @@ class Scheduler {
     // The step.
     std::vector<Work> plan();
     std::vector<Work> rows_for_all() const;
+    int stop_at_checkpoint(const Request & request, int rows) const;
     bool make_room(std::vector<Work> & work);
     int compute(std::vector<Work> & work);
     void collect(const std::vector<Work> & work);
