@@ -18,6 +18,7 @@ from support.stored_models import header_only, store_model
 from pyollama import errors
 from pyollama.config import Settings
 from pyollama.runner.client import Runner
+from pyollama.runner.devices import list_devices
 from pyollama.scheduler import Lease, Options, Scheduler
 from pyollama.scheduler.memory import read_facts
 from pyollama.scheduler.plan import make_plan
@@ -212,6 +213,10 @@ async def test_a_file_that_the_engine_refuses_says_why(store: Store) -> None:
         with pytest.raises(errors.LoadFailed, match=r"failed to load model: .+; the file may be damaged"):
             async with scheduler.use(broken, GREEDY, None):
                 pass
+
+
+async def test_the_devices_of_this_machine_are_asked_of_another_process() -> None:
+    assert "cpu" in {device["kind"] for device in await list_devices()}
 
 
 # --- orphans ---
