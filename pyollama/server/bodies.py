@@ -50,7 +50,7 @@ def _decode(body: bytes, kind: type[T]) -> T:
         raise
     except msgspec.DecodeError as error:
         if trailing := _TRAILING.search(str(error)):
-            return _decode(body[: int(trailing[1])], kind)
+            return _decode(body[: int(trailing[1]) - 1], kind)  # the number counts the first byte too many
         if rb"\ud" not in body.lower():
             raise
         value = msgspec.json.decode(_without_lone_surrogates(body), type=kind | None)
