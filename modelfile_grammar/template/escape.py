@@ -31,7 +31,7 @@ def escape_js(text: str) -> str:
 def _js(character: str) -> str:
     if character in _JS:
         return _JS[character]
-    if character.isprintable() or 0xD800 <= ord(character) <= 0xDFFF:
+    if character.isprintable() or character == "\x7f" or 0xD800 <= ord(character) <= 0xDFFF:
         return character
     return f"\\u{ord(character):04X}"
 

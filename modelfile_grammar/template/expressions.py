@@ -184,7 +184,7 @@ class Expressions:
         count = len(operands) + (final is not None)
         complaint = _wrong_count(name, kind, len(operands), count)
         if complaint:
-            return _after(final, _raising(complaint, place))
+            return _after(final, _raising(complaint, self._place(function)))
         if name in ("and", "or"):
             return self._short_circuit(name, operands, final)
         arguments = [self._operand(operand) for operand in operands]

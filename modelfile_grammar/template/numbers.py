@@ -32,9 +32,9 @@ def parse_constant(text: str) -> int | float | None:
         return None
     value = _parse_float(text)
     if value is None:
-        raise BadNumber(f"illegal number syntax: {text}")
+        raise BadNumber(f'illegal number syntax: "{text}"')
     if not any(mark in text for mark in ".eEpP"):
-        raise BadNumber(f"integer overflow: {text}")
+        raise BadNumber(f'integer overflow: "{text}"')
     return int(value) if _is_hex_integer(text) else value
 
 

@@ -148,20 +148,20 @@ class _ToNodes(Transformer[Token, list[Item]]):
     def command(self, operands: list[Operand]) -> Command:
         return Command(operands[0].at, tuple(operands))
 
-    # --- operands
+    # --- operands: where fields follow, an error points at the first of them, as Go's does
 
     def field(self, tokens: list[Token]) -> Field:
-        return Field(_at(tokens[0]), tuple(token[1:] for token in tokens))
+        return Field(_at(tokens[min(1, len(tokens) - 1)]), tuple(token[1:] for token in tokens))
 
     def variable(self, tokens: list[Token]) -> Variable:
-        return Variable(_at(tokens[0]), str(tokens[0]), tuple(token[1:] for token in tokens[1:]))
+        return Variable(_at(tokens[min(1, len(tokens) - 1)]), str(tokens[0]), tuple(token[1:] for token in tokens[1:]))
 
     def chain(self, parts: list[object]) -> Chain | Pipe | Function:
         first, *fields = parts
         base = Function(_at(first), str(first)) if isinstance(first, Token) else first
         assert isinstance(base, Pipe | Function)
         names = tuple(field[1:] for field in fields if isinstance(field, Token))
-        return Chain(base.at, base, names) if names else base
+        return Chain(_at(fields[0]), base, names) if names else base
 
     def parenthesized(self, parts: list[object]) -> Pipe:
         pipe = parts[1]

@@ -1,0 +1,3 @@
+module templatereference
+
+go 1.23
