@@ -7,3 +7,10 @@ po_add_test(filters_test SOURCES sampling/filters_test.cpp ${filter_sources})
 po_add_test(sampler_test SOURCES sampler_test.cpp sampler.cpp sampling/mirostat.cpp sampling/penalties.cpp
                                  ${filter_sources} ${allocations})
 po_add_test(logprobs_test SOURCES logprobs_test.cpp logprobs.cpp sampling/candidates.cpp)
+
+po_add_test(prefix_index_test SOURCES memory/prefix_index_test.cpp memory/prefix_index.cpp)
+po_add_test(cell_ledger_test SOURCES memory/cell_ledger_test.cpp memory/cell_ledger.cpp)
+po_add_test(planner_test SOURCES schedule/planner_test.cpp schedule/planner.cpp)
+po_add_test(admission_test SOURCES schedule/admission_test.cpp)
+po_add_test(cancel_board_test SOURCES cancel_board_test.cpp cancel_board.cpp)
+po_add_test(events_test SOURCES events_test.cpp events.cpp)
