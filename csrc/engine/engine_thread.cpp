@@ -11,7 +11,9 @@ namespace {
 constexpr float kWeightsPart = 0.95F;  // of the progress; context and warm-up are the rest
 constexpr float kProgressStep = 0.01F;
 
-int or_all_processors(int n) { return n > 0 ? n : std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+int or_all_processors(int n) {
+    return std::clamp(n > 0 ? n : static_cast<int>(std::thread::hardware_concurrency()), 1, GGML_MAX_N_THREADS);
+}
 
 }  // namespace
 
@@ -38,7 +40,8 @@ Status Engine::load() {
     spec_.n_threads = or_all_processors(spec_.n_threads);
     spec_.n_threads_batch = or_all_processors(spec_.n_threads_batch > 0 ? spec_.n_threads_batch : spec_.n_threads);
     spec_.n_batch = std::max(spec_.n_batch, 1);
-    spec_.n_cells = std::max({spec_.n_cells, spec_.n_ctx, 256});
+    spec_.n_cells = std::max(spec_.n_cells, 256);
+    spec_.n_ctx = std::max(spec_.n_ctx, 1);
     float told = -1;
     const auto progress = [&](float part) {
         if (part * kWeightsPart >= told + kProgressStep) {

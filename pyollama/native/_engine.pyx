@@ -124,20 +124,20 @@ cdef class Engine:
         uint64_t id,
         str prompt,
         *,
-        int n_ctx,
-        int num_predict=-1,
-        int num_keep=4,
+        n_ctx,
+        num_predict=-1,
+        num_keep=4,
         bool shift=True,
         bool truncate=False,
         stop=(),
         int logprobs=-1,
         bool want_context=False,
         float temperature=0.8,
-        int top_k=40,
+        top_k=40,
         float top_p=0.9,
         float min_p=0.0,
         float typical_p=1.0,
-        int repeat_last_n=64,
+        repeat_last_n=64,
         float repeat_penalty=1.0,
         float presence_penalty=0.0,
         float frequency_penalty=0.0,
@@ -148,14 +148,14 @@ cdef class Engine:
     ):
         """Submit a completion. Tokenises in the calling thread without the GIL; all else comes as events."""
         cdef GenerateSpec spec
-        spec.id, spec.n_ctx = id, n_ctx
-        spec.num_predict, spec.num_keep = num_predict, num_keep
+        spec.id, spec.n_ctx = id, _clamped(n_ctx)
+        spec.num_predict, spec.num_keep = _clamped(num_predict), _clamped(num_keep)
         spec.shift, spec.truncate = shift, truncate
         spec.stop = _strings(stop)
         spec.logprobs, spec.want_context = logprobs, want_context
-        spec.sampling.temperature, spec.sampling.top_k, spec.sampling.top_p = temperature, top_k, top_p
+        spec.sampling.temperature, spec.sampling.top_k, spec.sampling.top_p = temperature, _clamped(top_k), top_p
         spec.sampling.min_p, spec.sampling.typical_p = min_p, typical_p
-        spec.sampling.repeat_last_n, spec.sampling.repeat_penalty = repeat_last_n, repeat_penalty
+        spec.sampling.repeat_last_n, spec.sampling.repeat_penalty = _clamped(repeat_last_n), repeat_penalty
         spec.sampling.presence_penalty, spec.sampling.frequency_penalty = presence_penalty, frequency_penalty
         spec.sampling.mirostat, spec.sampling.mirostat_tau = mirostat, mirostat_tau
         spec.sampling.mirostat_eta = mirostat_eta
@@ -167,10 +167,10 @@ cdef class Engine:
             status = engine.get().generate(spec, string_view(text.data(), text.size()))
         _raise_unless_ok(status)
 
-    def embed(self, uint64_t id, texts, *, int n_ctx, bool truncate=True, bool normalize=True):
+    def embed(self, uint64_t id, texts, *, n_ctx, bool truncate=True, bool normalize=True):
         """Submit texts to embed, many per batch. Answered by one Embedded or Failed event."""
         cdef EmbedSpec spec
-        spec.id, spec.n_ctx = id, n_ctx
+        spec.id, spec.n_ctx = id, _clamped(n_ctx)
         spec.truncate, spec.normalize = truncate, normalize
         cdef vector[string] inputs = _strings(texts)
         cdef shared_ptr[CppEngine] engine = self._alive()
@@ -279,6 +279,11 @@ cdef object _to_python(Event * event):
 cdef object _logprob(TokenLogprob * entry):
     top = [(_text(other.first), other.second, <bytes>other.first) for other in entry.top]
     return (_text(entry.bytes), entry.logprob, <bytes>entry.bytes, top)
+
+
+cdef int _clamped(number) except *:
+    # Users may ask for any number of tokens; all above two billion mean the same.
+    return max(-(2**31), min(number, 2**31 - 1))
 
 
 cdef str _text(const string & raw):

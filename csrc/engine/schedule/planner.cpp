@@ -33,7 +33,7 @@ int CostModel::budget(int decode_rows, int most_rows) const {
     const bool relaxed = decode_rows == 0;
     const int least = std::min(relaxed ? kLeastRelaxedRows : kLeastRows, most_rows);
     if (row_ns_ == 0) {
-        return relaxed ? most_rows : std::min(most_rows, 2 * kShapeStep);
+        return std::min(most_rows, relaxed ? kLeastRelaxedRows : kShapeStep);
     }
     const double left = relaxed ? static_cast<double>(relaxed_ns_) : static_cast<double>(target_ns_) - decode_ns_;
     const double rows = std::min(left / row_ns_, static_cast<double>(most_rows));

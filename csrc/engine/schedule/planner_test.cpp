@@ -16,10 +16,10 @@ CostModel learned(int64_t decode_ns, int64_t row_ns) {
     return cost;
 }
 
-TEST(CostModel, TakesAllRowsWhileNothingIsKnownAndNobodyDecodes) {
+TEST(CostModel, BeginsWithFewRowsAsTheModelMayBeSlow) {
     const CostModel cost(150 * kMs, 500 * kMs);
-    EXPECT_EQ(cost.budget(0, 512), 512);
-    EXPECT_EQ(cost.budget(3, 512), 64);
+    EXPECT_EQ(cost.budget(0, 512), 128);
+    EXPECT_EQ(cost.budget(3, 512), 32);
     EXPECT_EQ(cost.budget(3, 0), 0);
 }
 

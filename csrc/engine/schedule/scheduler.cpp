@@ -7,7 +7,7 @@ namespace po {
 namespace {
 
 constexpr int64_t kStepNs = 150'000'000;         // while someone waits for a token
-constexpr int64_t kRelaxedStepNs = 500'000'000;  // while nobody does
+constexpr int64_t kRelaxedStepNs = 250'000'000;  // while nobody does: how late a new request or a cancel is seen
 
 }  // namespace
 
