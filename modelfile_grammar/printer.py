@@ -23,14 +23,18 @@ def print_modelfile(commands: Iterable[Command]) -> str:
     return "".join(line + "\n" for line in lines)
 
 
-def format_command(command: Command) -> str:
-    """One instruction without a line break, quoted only where the bare value would not read back."""
+def format_command(command: Command, spelling: str | None = None) -> str:
+    """One instruction without a line break, quoted only where the bare value would not read back.
+
+    Args:
+        spelling: the value as it is to be written, instead.
+    """
     head = [command.word.upper()]
     if command.name is not None:
         head.append(command.name)
     if command.role is not None:
         head.append(command.role)
-    return " ".join([*head, quote(command.value)])
+    return " ".join([*head, quote(command.value) if spelling is None else spelling])
 
 
 def parameter_commands(parameters: Mapping[str, object]) -> list[Command]:

@@ -60,19 +60,14 @@ def closes_late(text: str, scanned: Scanned) -> bool:
     return first.end() < scanned.end and scanned.mark in first.group()[len(scanned.mark) :]
 
 
-def spellings(value: str) -> tuple[str, str, str]:
-    """The three ways to write a value, plainest first."""
-    return value, f'"{value}"', TRIPLE + value + TRIPLE
-
-
 def quote(value: str) -> str:
     """The plainest spelling that reads back as ``value``; the triple form where none does."""
-    bare, quoted, triple = spellings(value)
-    if value and reads_back(bare, value):
-        return bare
+    if value and reads_back(value, value):
+        return value
+    quoted = f'"{value}"'
     if '"' not in value and "\n" not in value and reads_back(quoted, value):
         return quoted
-    return triple
+    return TRIPLE + value + TRIPLE
 
 
 def reads_back(spelling: str, value: str) -> bool:
