@@ -208,7 +208,8 @@ Status Embedder::decode() {
         case 1: return Status::error(Code::no_memory, "no room for the input");
         case 2: return Status::error(Code::cancelled, "cancelled");
         case -1: return Status::error(Code::internal, "the engine refused its own batch");
-        default: return Status::error(Code::lost_context, "the computation failed on the device");
+        default:
+            return Status::error(Code::lost_context, "the computation failed on the device");
     }
 }
 

@@ -31,9 +31,16 @@ bool wants_everything() {
     return false;
 }
 
+// Warnings about what we do on purpose: a pool larger than one context, and windows that do not overwrite.
+bool intended(const std::string & line) {
+    return line.find("possible training context overflow") != std::string::npos ||
+           line.find("using full-size SWA cache") != std::string::npos;
+}
+
 void end_line(OpenLine & line) {
     static const bool everything = wants_everything();
-    if (everything || line.level == GGML_LOG_LEVEL_WARN || line.level == GGML_LOG_LEVEL_ERROR) {
+    const bool warning = line.level == GGML_LOG_LEVEL_WARN && !intended(line.text);
+    if (everything || warning || line.level == GGML_LOG_LEVEL_ERROR) {
         std::fprintf(stderr, "engine: %s\n", line.text.c_str());
     }
     if (error_lines && line.level == GGML_LOG_LEVEL_ERROR) {
@@ -70,7 +77,8 @@ std::string_view without_prefix(std::string_view line) {
     if (const size_t at = line.find(loading); at != std::string_view::npos) {
         line.remove_prefix(at + loading.size());
     }
-    if (const size_t at = line.find(": "); at != std::string_view::npos && line.substr(0, at).find(' ') == std::string_view::npos) {
+    const size_t at = line.find(": ");
+    if (at != std::string_view::npos && line.substr(0, at).find(' ') == std::string_view::npos) {
         line.remove_prefix(at + 2);
     }
     return line;

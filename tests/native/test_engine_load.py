@@ -6,6 +6,7 @@ import gc
 from pathlib import Path
 
 import pytest
+from support import tiny_models
 from support.engine import TestedEngine
 
 from pyollama.native._engine import Engine, EngineClosed
@@ -40,6 +41,20 @@ def test_a_truncated_file_fails(tmp_path: Path, smollm2: Path) -> None:
 def test_an_unknown_cache_type_fails(smollm2: Path) -> None:
     with TestedEngine(str(smollm2), kv_cache_type="q9_9") as engine:
         assert "q9_9" in engine.loaded.reason
+
+
+def test_an_adapter_changes_the_answer(tmp_path: Path) -> None:
+    model = str(tiny_models.sliding_window(tmp_path / "model.gguf"))
+    adapter = str(tiny_models.adapter(tmp_path / "adapter.gguf"))
+    with TestedEngine(model) as plain, TestedEngine(model, adapters=[adapter]) as adapted:
+        assert adapted.complete("abc", logprobs=0).logprobs != plain.complete("abc", logprobs=0).logprobs
+
+
+def test_an_adapter_that_is_none_fails_the_load(tmp_path: Path) -> None:
+    model = str(tiny_models.sliding_window(tmp_path / "model.gguf"))
+    with TestedEngine(model, adapters=[model]) as engine:
+        assert isinstance(engine.loaded, wire.LoadFailed)
+        assert engine.loaded.reason.startswith("adapter: ")
 
 
 def test_requests_to_a_model_that_did_not_load_fail(tmp_path: Path) -> None:

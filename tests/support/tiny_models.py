@@ -52,6 +52,23 @@ def encoder(path: Path, pooling: int, n_ctx: int = 64) -> Path:
     return _write(path, "bert", keys, _bert_tensors(n_ctx), _word_vocab())
 
 
+def adapter(path: Path, strength: float = 4.0, rank: int = 2) -> Path:
+    """A LoRA for sliding_window()."""
+    weights = _Weights()
+    keys = {
+        "general.architecture": "gemma3",
+        "general.type": "adapter",
+        "adapter.type": "lora",
+        "adapter.lora.alpha": strength,
+    }
+    tensors = [
+        weights.matrix("blk.1.attn_output.weight.lora_a", N_EMBD, rank),
+        weights.matrix("blk.1.attn_output.weight.lora_b", rank, N_EMBD),
+    ]
+    path.write_bytes(write_gguf(keys, tensors))
+    return path
+
+
 def _write(
     path: Path, arch: str, keys: Mapping[str, object], tensors: Iterator[TensorSpec], vocab: Mapping[str, object]
 ) -> Path:

@@ -101,7 +101,9 @@ TEST(PrefixIndex, AgreesWithComparingEveryEntry) {
         Pos whole = 0;
         for (const auto & [id, held] : entries) {
             best = std::max(best, common(held, wanted));
-            whole = common(held, wanted) == static_cast<Pos>(held.size()) ? std::max(whole, common(held, wanted)) : whole;
+            if (common(held, wanted) == static_cast<Pos>(held.size())) {
+                whole = std::max(whole, static_cast<Pos>(held.size()));
+            }
         }
         const PrefixIndex::Hit hit = index.match(wanted, kAll);
         ASSERT_EQ(hit.length, best);

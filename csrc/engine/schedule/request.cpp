@@ -65,7 +65,9 @@ Status Request::fit(const Model & model, Failed & failure) {
     return {};
 }
 
-Cut Request::next_cut() const { return cut_context(pos, kept_tokens(spec_.num_keep, adds_bos_, n_prompt_, n_ctx_ - 4)); }
+Cut Request::next_cut() const {
+    return cut_context(pos, kept_tokens(spec_.num_keep, adds_bos_, n_prompt_, n_ctx_ - 4));
+}
 
 void Request::shifted(const Cut & cut) {
     tokens.erase(tokens.begin() + cut.keep, tokens.begin() + cut.keep + cut.discard);
