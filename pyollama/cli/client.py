@@ -142,7 +142,7 @@ class Client:
         with _translated(), self._http.stream("POST", path, json=body) as reply:
             if reply.status_code >= 400:
                 reply.read()
-                reason = f"{reply.status_code} {reply.reason_phrase}"
+                reason = f"{reply.status_code} {httpx.codes.get_reason_phrase(reply.status_code)}"
                 message = _message(reply)
                 raise ApiError(f"{reason}: {message}" if message else reason, reply.status_code)
             for line in reply.iter_lines():

@@ -76,6 +76,7 @@ class Redrawn:
         self._glyphs: Glyphs = UNICODE if terminal.encodes(stream, UNICODE.sample) else ASCII
         self._items: list[Item] = []
         self._drawn: list[int] = []  # columns of each line of the last frame
+        self._columns = terminal.size(stream)[0]
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
@@ -102,9 +103,10 @@ class Redrawn:
             texts = [clip(item.line(now, columns, self._glyphs), columns - 1) for item in items]
             body = "\n".join(text + _ERASE_RIGHT for text in texts)
             home = self._to_first_line(columns) if self._drawn else ""
-            self._stream.write(_SYNC_ON + _HIDE_CURSOR + home + body + _SHOW_CURSOR + _SYNC_OFF)
+            rest = _ERASE_BELOW if columns != self._columns else ""  # what a resize has folded
+            self._stream.write(_SYNC_ON + _HIDE_CURSOR + home + body + rest + _SHOW_CURSOR + _SYNC_OFF)
             self._stream.flush()
-            self._drawn = [width(text) for text in texts]
+            self._drawn, self._columns = [width(text) for text in texts], columns
 
     def __enter__(self) -> Self:
         return self

@@ -37,6 +37,8 @@ class SessionCompleter(Completer):
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
         *before, word = document.text_before_cursor.split(" ")
+        if not (before or word):
+            return
         found = [text for text in self._words([part for part in before if part]) if text.startswith(word)]
         for text in found:
             yield Completion(text, -len(word))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from pyollama.cli.session import blocks
 from pyollama.cli.session.chat import Chat
 from pyollama.cli.session.completion import SessionCompleter
 from pyollama.cli.session.history import FILE, SessionHistory
+from pyollama.cli.session.quiet import unseen_keys
 from pyollama.cli.session.reader import PROMPT, Reader
 from pyollama.cli.session.slash import Leave, Slash, explain
 from pyollama.config import Settings
@@ -33,8 +35,13 @@ def talk(client: Client, asking: Asking, info: Record, settings: Settings) -> No
     completer = SessionCompleter(lambda: _model_names(client))
     colour = terminal.colours(sys.stdout, asking.color)
     reader = Reader(history, completer, colour=colour, editor=settings.editor)
-    slash = Slash(chat, history)
     replay(chat.loaded_messages)
+    signal.signal(signal.SIGTERM, _end)  # so that the terminal is restored on the way out
+    with unseen_keys():
+        _converse(chat, reader, Slash(chat, history))
+
+
+def _converse(chat: Chat, reader: Reader, slash: Slash) -> None:
     while True:
         try:
             handle(reader.read(), chat, slash)
@@ -67,6 +74,10 @@ def replay(messages: list[Record]) -> None:
             click.echo(f"{PROMPT}{message['content']}")
         elif message["role"] == "assistant":
             click.echo(f"{message['content']}\n")
+
+
+def _end(number: int, _frame: object) -> None:
+    raise SystemExit(128 + number)
 
 
 def _model_names(client: Client) -> list[str]:

@@ -6,7 +6,7 @@ import os
 import sys
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.application import run_in_terminal
+from prompt_toolkit.application import get_app, run_in_terminal
 from prompt_toolkit.completion import CompleteEvent, Completer
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.document import Document
@@ -38,7 +38,7 @@ class Reader:
         self._session: PromptSession[str] = PromptSession(
             PROMPT,
             multiline=True,
-            prompt_continuation=CONTINUATION,
+            prompt_continuation=lambda width, line, wrapped: " " * width if wrapped else CONTINUATION,
             history=history,
             completer=completer,
             complete_while_typing=False,
@@ -106,7 +106,7 @@ class Reader:
 
 
 class _Placeholder(Processor):
-    """Grey words on the last line while it is empty."""
+    """Grey words on the last line while it is empty and being edited."""
 
     def __init__(self, style: str) -> None:
         self._style = style
@@ -114,7 +114,8 @@ class _Placeholder(Processor):
     def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
         document = transformation_input.document
         fragments: StyleAndTextTuples = transformation_input.fragments
-        if transformation_input.lineno == document.line_count - 1 and not document.lines[-1]:
+        at_end = transformation_input.lineno == document.line_count - 1
+        if at_end and not document.lines[-1] and not get_app().is_done:
             text = PLACEHOLDER if document.line_count == 1 else MORE_PLACEHOLDER
             fragments = [*fragments, (self._style, text)]
         return Transformation(fragments)
