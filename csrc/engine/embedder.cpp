@@ -165,8 +165,8 @@ Status Embedder::run_whole(const std::vector<Input> & inputs) {
     return decode();
 }
 
-// The vector of a causal model that names no other pooling is that of its last token, so all others need no output: a vocabulary times rows of
-// logits saved.
+// The vector of a causal model that names no other pooling is that of its last token, so all others need no output:
+// a vocabulary times rows of logits saved.
 Status Embedder::run_last(const std::vector<Input> & inputs) {
     llama_set_embeddings(context_->raw(), false);
     Status status = run_heads(inputs);
