@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from .errors import ModelfileSyntaxError, ParameterError, Position, Warning
 from .parameters import PARAMETERS, Value, parse_parameter
 from .semver import parse_version
+from .source import line_of
 from .tree import Command, Instruction, Modelfile
 from .words import PROMPT, nearest
 
@@ -39,8 +40,12 @@ def build(modelfile: Modelfile) -> Build:
         ModelfileSyntaxError: kind UnknownParameter, BadValue or BadRequires, at the name or the value.
     """
     result = Build()
-    for instruction in modelfile.instructions:
-        _add(result, instruction)
+    try:
+        for instruction in modelfile.instructions:
+            _add(result, instruction)
+    except ModelfileSyntaxError as error:
+        error.source_line = line_of(str(modelfile), error.line)
+        raise
     _warn_of_repeats(result, modelfile.commands)
     result.warnings.sort(key=lambda warning: (warning.line, warning.column))
     return result

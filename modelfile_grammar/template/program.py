@@ -45,8 +45,8 @@ class Program:
             return to_text(machine.run(self._code.instructions, start))
         except Failure as failure:
             raise self._located(failure) from None
-        except TypeError as error:
-            raise TemplateRunError(f"data of a type that templates do not know: {error}") from None
+        except (TypeError, ValueError) as error:  # keys that are no strings, integers of thousands of digits
+            raise TemplateRunError(f"data that templates do not know: {error}") from None
 
     def _located(self, failure: Failure) -> TemplateRunError:
         name, node = failure.place.template, failure.place.node

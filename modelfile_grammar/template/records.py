@@ -65,7 +65,8 @@ MAX_DEPTH = 100
 
 def message_record(message: Mapping[str, Any], tag_images: Sequence[Value] = ()) -> Record:
     """A message of the API (role, content, thinking, images, tool_calls, tool_name, tool_call_id) as a record."""
-    calls = [call_record(call, index) for index, call in enumerate(message.get("tool_calls") or ())]
+    given = [call for call in message.get("tool_calls") or () if isinstance(call, Mapping)]
+    calls = [call_record(call, index) for index, call in enumerate(given)]
     return Record(
         MESSAGE,
         {

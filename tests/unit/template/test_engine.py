@@ -1,0 +1,226 @@
+"""What the numbered cases leave open: places of errors, limits, safety, speed."""
+
+import time
+from typing import Any
+
+import pytest
+
+from modelfile_grammar.template import (
+    Limits,
+    Template,
+    TemplateRunError,
+    TemplateSyntaxError,
+    render_prompt,
+    thinking_tags,
+    tool_call_tag,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [
+        ("{{ .S", 1, 6),
+        ("a\n{{ foo }}", 2, 4),
+        ("a\n b {{ .S | 1 }}", 2, 12),
+        ("{{ range .L }}\n{{ $y }}{{ end }}", 2, 4),
+        ("\n\n{{ if .A }}", 3, 12),
+    ],
+)
+def test_a_syntax_error_knows_line_and_column(text: str, line: int, column: int) -> None:
+    with pytest.raises(TemplateSyntaxError) as caught:
+        Template.parse(text)
+
+    assert (caught.value.line, caught.value.column) == (line, column)
+
+
+def test_an_action_that_began_on_another_line_says_so() -> None:
+    with pytest.raises(TemplateSyntaxError, match=r"^template: :3: unclosed action started at :1$"):
+        Template.parse("{{ .S\n\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a\n  {{ .S.X }}", 'template: :2:7: executing "" at <.S.X>: can\'t evaluate field X in type string'),
+        (
+            '{{ index "é" 9 }}',
+            'template: :1:3: executing "" at <index "é" 9>: error calling index: index out of range: 9',
+        ),
+        (
+            '{{ define "t" }}{{ len 1 }}{{ end }}{{ template "t" . }}',
+            'template: :1:19: executing "t" at <len 1>: error',
+        ),
+    ],
+)
+def test_a_run_time_error_names_the_place(text: str, message: str) -> None:
+    with pytest.raises(TemplateRunError) as caught:
+        Template.parse(text).render({"S": "x"})
+
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("{{ range 99999 }}{{ range 99999 }}{{ end }}{{ end }}", "steps"),
+        ('{{ define "t" }}{{ template "t" . }}{{ end }}{{ template "t" . }}', "maximum template depth"),
+        ('{{ $x := "ab" }}{{ range 99 }}{{ $x = print $x $x }}{{ end }}', "characters"),
+        ('{{ printf "%9000000d%9000000d" 1 2 }}', "characters"),
+        ("{{ range 999 }}{{ html . $ $ $ }}{{ end }}", "characters"),
+    ],
+)
+def test_a_template_without_end_fails_soon(text: str, complaint: str) -> None:
+    started = time.monotonic()
+
+    with pytest.raises(TemplateRunError, match=complaint):
+        Template.parse(text).render({"S": "x" * 100_000})
+
+    assert time.monotonic() - started < 10
+
+
+def test_limits_are_the_callers() -> None:
+    template = Template.parse("{{ range 10 }}abc{{ end }}")
+
+    assert template.render({}, limits=Limits(output=30)) == "abc" * 10
+    with pytest.raises(TemplateRunError):
+        template.render({}, limits=Limits(output=29))
+    with pytest.raises(TemplateRunError):
+        template.render({}, limits=Limits(steps=20))
+
+
+def test_nesting_has_a_limit_in_the_text() -> None:
+    assert Template.parse("{{ " + "(" * 90 + "1" + ")" * 90 + " }}").render({}) == "1"
+    for deep in ("{{ " + "(" * 999 + "1" + ")" * 999 + " }}", "{{ if 1 }}" * 999 + "{{ end }}" * 999):
+        with pytest.raises(TemplateSyntaxError, match="levels deep"):
+            Template.parse(deep)
+
+
+@pytest.mark.parametrize("name", ["__class__", "__init__", "upper", "keys", "items", "values", "real", "name"])
+@pytest.mark.parametrize("key", ["str", "list", "dict", "int", "record", "object"])
+def test_no_attribute_of_any_object_is_reachable(name: str, key: str) -> None:
+    class Host:
+        secret = "s"
+
+    data: dict[str, Any] = {"str": "x", "list": [1], "dict": {"a": 1}, "int": 1, "object": Host(), "record": None}
+    template = Template.parse("{{ range .Messages }}{{ ." + name + " }}{{ end }}")
+    with pytest.raises(TemplateRunError):
+        render_prompt(template, messages=[{"role": "user", "content": "x"}])
+    try:
+        rendered = Template.parse("{{ ." + key + "." + name + " }}").render(data)
+    except TemplateRunError:
+        return
+    assert rendered == "<no value>"
+
+
+@pytest.mark.parametrize("text", ["{{ .x }}", "{{ json .x }}", '{{ printf "%v" .x }}', "{{ range .x }}{{ end }}"])
+@pytest.mark.parametrize("value", [object(), b"bytes", {1, 2}, (1, 2), {1: 2, "a": 3}, int, lambda: 1])
+def test_other_types_are_an_error_not_a_leak(text: str, value: object) -> None:
+    with pytest.raises(TemplateRunError):
+        Template.parse(text).render({"x": value})
+
+
+def test_an_else_branch_sees_no_variable_of_the_other_branch() -> None:
+    template = Template.parse("{{ if .A }}{{ $x := 1 }}{{ else }}{{ $x }}{{ end }}")
+
+    assert template.render({"A": True}) == ""
+    with pytest.raises(TemplateRunError, match="undefined variable"):
+        template.render({"A": False})
+
+
+def test_a_skipped_declaration_leaves_the_outer_variable() -> None:
+    text = "{{ $x := 0 }}{{ range .L }}{{ $y := and . ($x := 1) }}{{ $x }}{{ end }}"
+
+    assert Template.parse(text).render({"L": [True, False, True]}) == "101"
+
+
+def test_capabilities_come_from_the_tree() -> None:
+    text = (
+        "{{ .Suffix }}{{ range .Messages }}{{ if .Thinking }}<think>{{ .Thinking }}</think>{{ end }}"
+        "{{ if .ToolCalls }}<call>{{ end }}{{ end }}{{ .Tools }}"
+    )
+    template = Template.parse(text)
+
+    assert template.capabilities == {"tools", "insert", "thinking"}
+    assert thinking_tags(template) == ("<think>", "</think>")
+    assert tool_call_tag(template) == "<call>"
+    assert Template.parse("{{ .Prompt }}").capabilities == frozenset()
+    assert thinking_tags(Template.parse("{{ .Prompt }}")) is None
+
+
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "get_tide",
+        "description": "Tides <now>",
+        "parameters": {
+            "type": "object",
+            "required": ["harbour"],
+            "properties": {
+                "unit": {"type": ["string", "null"], "enum": ["m", "ft"]},
+                "harbour": {"type": "string", "description": "name"},
+                "when": {"anyOf": [{"type": "integer"}, {"type": "array"}]},
+            },
+        },
+    },
+}
+TOOL_JSON = (
+    '{"type":"function","function":{"name":"get_tide","description":"Tides \\u003cnow\\u003e","parameters":'
+    '{"type":"object","required":["harbour"],"properties":{"harbour":{"type":"string","description":"name"},'
+    '"unit":{"type":["string","null"],"enum":["m","ft"]},'
+    '"when":{"anyOf":[{"type":"integer"},{"type":"array"}]}}}}}'
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{{ .Tools }}", f"[{TOOL_JSON}]"),
+        ("{{ range .Tools }}{{ . }}{{ end }}", TOOL_JSON),
+        ("{{ range .Tools }}{{ json . }}{{ end }}", TOOL_JSON),
+        ("{{ range .Tools }}{{ .Function.Name }}{{ end }}", "get_tide"),
+        ("{{ range .Tools }}{{ .Function }}{{ end }}", TOOL_JSON[len('{"type":"function","function":') : -1]),
+        (
+            "{{ range .Tools }}{{ range $n, $p := .Function.Parameters.Properties }}{{ $n }}: {{ $p.Type }} "
+            "{{ toTypeScriptType $p }};{{ end }}{{ end }}",
+            "harbour: string string;unit: [string null] string | null;when: [] number | any[];",
+        ),
+        ("{{ if .Tools }}y{{ end }}{{ len .Tools }}", "y1"),
+        ("{{ toTypeScriptType .Tools }}", "any"),
+    ],
+)
+def test_tools_look_as_templates_expect(text: str, expected: str) -> None:
+    assert render_prompt(Template.parse(text + "{{ if .Messages }}{{ end }}"), tools=[TOOL]) == expected
+
+
+def test_without_tools_the_list_is_empty() -> None:
+    template = Template.parse("{{ if .Tools }}y{{ else }}n{{ end }}{{ .Tools }}{{ range .Messages }}{{ end }}")
+
+    assert render_prompt(template) == "n[]"
+
+
+def test_messages_print_as_json_with_their_field_names() -> None:
+    call = {"id": "c1", "function": {"index": 0, "name": "f", "arguments": {"n": 2}}}
+    messages = [{"role": "assistant", "content": "<x>", "tool_calls": [call]}]
+
+    assert render_prompt(Template.parse("{{ json .Messages }}"), messages=messages) == (
+        '[{"Role":"assistant","Content":"\\u003cx\\u003e","Thinking":"","Images":null,'
+        '"ToolCalls":[{"ID":"c1","Function":{"Index":0,"Name":"f","Arguments":{"n":2}}}],"ToolName":"","ToolCallID":""}]'
+    )
+
+
+def test_merging_keeps_calls_images_and_thoughts() -> None:
+    text = "{{ range .Messages }}{{ .Content }}|{{ .Thinking }}|{{ len .Images }}|{{ len .ToolCalls }};{{ end }}"
+    messages = [
+        {"role": "assistant", "content": "a", "thinking": "t", "images": ["1"], "tool_calls": [{"function": {}}]},
+        {"role": "assistant", "content": "b", "thinking": "u", "images": ["2"], "tool_calls": [{"function": {}}]},
+    ]
+    before = [dict(message) for message in messages]
+
+    assert render_prompt(Template.parse(text), messages=messages) == "a\n\nb|t\n\nu|2|2;"
+    assert messages == before
+
+
+def test_bytes_that_are_no_text_become_replacement_characters_unless_joined_again() -> None:
+    assert Template.parse('{{ slice "é" 0 1 }}|{{ slice "é" 0 1 }}{{ slice "é" 1 }}').render({}) == "\ufffd|é"
+    assert Template.parse('{{ "\\xff" }}').render({}) == "\ufffd"
+    assert Template.parse("{{ .x }}").render({"x": "\ud800"}) == "\ufffd"
