@@ -23,7 +23,7 @@ def help_command(context: click.Context, names: tuple[str, ...]) -> None:
         return
     _, found, _ = root.command.resolve_command(root, [names[0]])
     assert found is not None  # an unknown name has raised
-    click.echo(found.get_help(click.Context(found, info_name=found.name, parent=root)))
+    click.echo(found.get_help(click.Context(found, info_name=found.name, parent=root, **found.context_settings)))
 
 
 @command()

@@ -51,12 +51,12 @@ removed. A value that makes no sense gives the default, and a warning in the log
 
 def command_page() -> str:
     """The text of docs/reference/cli.md."""
-    root = click.Context(cli, info_name="pyollama")
+    root = click.Context(cli, info_name="pyollama", **cli.context_settings)
     parts = [_COMMANDS, _section("pyollama", cli.get_help(root))]
     for name in cli.list_commands(root):
         command = cli.get_command(root, name)
         assert command is not None
-        text = command.get_help(click.Context(command, info_name=name, parent=root))
+        text = command.get_help(click.Context(command, info_name=name, parent=root, **command.context_settings))
         also = ", ".join(f"`{alias}`" for alias, target in ALIASES.items() if target == name)
         parts.append(_section(f"pyollama {name}", text, f"Also {also}.\n\n" if also else ""))
     return "\n".join(parts)

@@ -36,7 +36,7 @@ def test_the_modelfiles_of_the_tutorial_are_modelfiles(text: str) -> None:
 @pytest.mark.parametrize("line", [line for block in blocks("sh") for line in block.splitlines() if "pyollama " in line])
 def test_the_commands_of_the_tutorial_are_commands(line: str) -> None:
     _, name, *args = shlex.split(line.partition("pyollama")[1] + line.partition("pyollama")[2])
-    context: Any = click.Context(root, info_name="pyollama")
+    context: Any = click.Context(root, info_name="pyollama", **root.context_settings)
     if name.startswith("-"):
         assert flags.normalise(root.get_params(context), [name])
         return

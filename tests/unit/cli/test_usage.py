@@ -87,7 +87,7 @@ def test_help_of_a_command_ends_with_its_variables(cli: Cli, args: list[str]) ->
 
 @pytest.mark.parametrize(("alias", "name"), ALIASES.items())
 def test_an_alias_is_its_command(alias: str, name: str) -> None:
-    context = click.Context(root)
+    context = click.Context(root, **root.context_settings)
     assert root.get_command(context, alias) is root.get_command(context, name)
 
 
