@@ -109,8 +109,13 @@ Context::~Context() {
 }
 
 int Context::decode() noexcept {
+    HeldLog log;
     try {
-        return llama_decode(context_, batch_);
+        const int result = llama_decode(context_, batch_);
+        if (result == 2) {
+            log.drop();
+        }
+        return result;
     } catch (...) {  // graph reservation throws when memory ends
         return -2;
     }

@@ -20,6 +20,7 @@ struct OpenLine {
 
 thread_local OpenLine open_line;
 thread_local std::vector<std::string> * error_lines = nullptr;
+thread_local std::vector<std::string> * held_lines = nullptr;
 
 bool wants_everything() {
     for (const char * name : {"PYOLLAMA_DEBUG", "OLLAMA_DEBUG"}) {
@@ -37,11 +38,17 @@ bool intended(const std::string & line) {
            line.find("using full-size SWA cache") != std::string::npos;
 }
 
+void write_line(const std::string & text) { std::fprintf(stderr, "engine: %s\n", text.c_str()); }
+
 void end_line(OpenLine & line) {
     static const bool everything = wants_everything();
     const bool warning = line.level == GGML_LOG_LEVEL_WARN && !intended(line.text);
     if (everything || warning || line.level == GGML_LOG_LEVEL_ERROR) {
-        std::fprintf(stderr, "engine: %s\n", line.text.c_str());
+        if (held_lines) {
+            held_lines->push_back(line.text);
+        } else {
+            write_line(line.text);
+        }
     }
     if (error_lines && line.level == GGML_LOG_LEVEL_ERROR) {
         if (error_lines->size() == kMostLines) {
@@ -94,6 +101,15 @@ void install_log() noexcept {
 ErrorLines::ErrorLines() noexcept { error_lines = &lines_; }
 
 ErrorLines::~ErrorLines() { error_lines = nullptr; }
+
+HeldLog::HeldLog() noexcept { held_lines = &lines_; }
+
+HeldLog::~HeldLog() {
+    held_lines = nullptr;
+    for (const std::string & line : lines_) {
+        write_line(line);
+    }
+}
 
 // Callers up the stack repeat that they failed; the first line is the one that knows why.
 std::string ErrorLines::reason(const std::string & fallback) const {

@@ -26,4 +26,19 @@ class ErrorLines {
     std::vector<std::string> lines_;
 };
 
+// Holds back what the constructing thread logs while this lives: a computation that we stop ourselves is reported as
+// failed in four lines. Not nested.
+class HeldLog {
+  public:
+    HeldLog() noexcept;
+    ~HeldLog();  // writes what was held, unless dropped
+    HeldLog(const HeldLog &) = delete;
+    HeldLog & operator=(const HeldLog &) = delete;
+
+    void drop() noexcept { lines_.clear(); }
+
+  private:
+    std::vector<std::string> lines_;
+};
+
 }  // namespace po
