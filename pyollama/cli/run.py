@@ -64,44 +64,16 @@ class Once:
 @click.option("--stats-json", metavar="FILE", help="Write the statistics of the answer as JSON")
 @switch("--no-pull", help="Fail if the server does not have the model")
 @switch("--no-progress", help="Show errors and warnings only")
-def run(
-    model: str,
-    prompt: tuple[str, ...],
-    keepalive: str | None,
-    verbose: bool,
-    insecure: bool,
-    nowordwrap: bool,
-    answer_format: str | None,
-    think: str | None,
-    hidethinking: bool,
-    truncate: bool | None,
-    dimensions: int,
-    system: str,
-    pairs: tuple[str, ...],
-    images: tuple[str, ...],
-    stats_json: str | None,
-    no_pull: bool,
-    no_progress: bool,
-) -> None:
+def run(model: str, prompt: tuple[str, ...], insecure: bool, no_pull: bool, no_progress: bool, **given: Any) -> None:
     """Run a model.
 
     With a prompt, or with text on standard input, it answers once; otherwise a session starts.
     """
-    asking = Asking(
-        model,
-        options=parse_options(pairs),
-        system=system,
-        format=parse_format(answer_format),
-        think=parse_think(think),
-        keep_alive=parse_keep_alive(keepalive),
-        hide_thinking=hidethinking,
-        wordwrap=not nowordwrap,
-        verbose=verbose,
-        color=app().color,
-    )
+    asking = _asking(model, given)
     piped = read_piped()
-    once = Once(" ".join([*filter(None, [piped]), *prompt]), images, stats_json, truncate, dimensions, no_progress)
-    interactive = piped is None and not prompt and not images and sys.stdout.isatty()
+    text = " ".join([*filter(None, [piped]), *prompt])
+    once = Once(text, given["images"], given["stats_json"], given["truncate"], given["dimensions"], no_progress)
+    interactive = piped is None and not prompt and not once.images and sys.stdout.isatty()
     with app().client() as client:
         client.heartbeat()
         info = find_model(client, model, pull=not no_pull, insecure=insecure, quiet=no_progress)
@@ -118,6 +90,21 @@ def run(
             talk(client, asking, info, app().settings)
         else:
             answer_once(client, asking, once, multimodal=is_multimodal(info))
+
+
+def _asking(model: str, given: dict[str, Any]) -> Asking:
+    return Asking(
+        model,
+        options=parse_options(given["pairs"]),
+        system=given["system"],
+        format=parse_format(given["answer_format"]),
+        think=parse_think(given["think"]),
+        keep_alive=parse_keep_alive(given["keepalive"]),
+        hide_thinking=given["hidethinking"],
+        wordwrap=not given["nowordwrap"],
+        verbose=given["verbose"],
+        color=app().color,
+    )
 
 
 def read_piped() -> str | None:
