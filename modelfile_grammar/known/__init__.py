@@ -1,6 +1,6 @@
 """Chat templates that we know: the Jinja text a model file carries, and our Go template that does the same.
 
-``jinja/NAME.N.jinja`` holds texts to recognise, ``templates/NAME.gotmpl`` what to use instead.
+``texts/NAME.N.jinja`` holds texts to recognise, ``templates/NAME.gotmpl`` what to use instead.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def known_template(name: str, distance: int = 0) -> Known:
 @cache
 def _texts() -> list[tuple[str, str]]:
     """Name and Jinja text of every entry, in a fixed order."""
-    folder = resources.files(__package__).joinpath("jinja")
+    folder = resources.files(__package__).joinpath("texts")
     files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".jinja")), key=lambda file: file.name)
     return [(file.name.rsplit(".", 2)[0], file.read_text("utf-8")) for file in files]
 

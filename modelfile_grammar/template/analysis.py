@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from .errors import TemplateSyntaxError
-from .nodes import (
+from .syntax.nodes import (
     Action,
     Body,
     Call,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .errors import CallError
-from .quoting import to_bytes
+from .gotext.quoting import to_bytes
 from .values import NO_VALUE, Byte, Value, is_list, is_map, type_name
 
 _KINDS: dict[type, str] = {str: "string", bool: "bool", int: "int", Byte: "int", float: "float"}

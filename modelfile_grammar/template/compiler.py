@@ -7,10 +7,10 @@ from itertools import repeat
 
 from .errors import CallError, TemplateRunError
 from .expressions import UNSET, Evaluate, Expressions
+from .gotext.text import text_of
 from .machine import END, Failure, Instruction, Machine, Place
-from .nodes import Action, Body, Break, Call, Continue, Define, If, Pipe, Range, Text, With
 from .scopes import Scopes
-from .text import text_of
+from .syntax.nodes import Action, Body, Break, Call, Continue, Define, If, Pipe, Range, Text, With
 from .values import NO_VALUE, Byte, Value, is_list, is_map, sorted_keys, truth
 
 HEAVY = 16

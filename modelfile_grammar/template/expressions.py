@@ -11,7 +11,8 @@ from collections.abc import Callable
 from .errors import CallError
 from .functions import FUNCTIONS, FunctionType
 from .machine import Failure, Machine, Place, failing
-from .nodes import (
+from .scopes import Scopes
+from .syntax.nodes import (
     Chain,
     Command,
     Dot,
@@ -24,7 +25,6 @@ from .nodes import (
     Pipe,
     Variable,
 )
-from .scopes import Scopes
 from .values import NO_VALUE, Record, Value, is_map, truth, type_name
 
 Evaluate = Callable[[Machine], Value]

@@ -10,14 +10,14 @@ from types import MappingProxyType
 
 from .compare import equal, less, less_or_equal
 from .errors import CallError
-from .escape import escape_html, escape_js, escape_query
-from .gojson import to_json
+from .gotext.escape import escape_html, escape_js, escape_query
+from .gotext.gojson import to_json
+from .gotext.printf import printf
+from .gotext.quoting import to_bytes
+from .gotext.text import join_arguments
+from .gotext.verbs import bytes_of
 from .machine import Machine
-from .printf import printf
-from .printing import bytes_of
-from .quoting import to_bytes
 from .records import typescript_type
-from .text import join_arguments
 from .values import Byte, Value, is_list, is_map, truth, type_name
 
 

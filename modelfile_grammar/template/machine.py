@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from .errors import CallError, TemplateRunError
-from .nodes import Node
+from .syntax.nodes import Node
 from .values import Value
 
 

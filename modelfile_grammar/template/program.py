@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from .check import collect
 from .compiler import Code
 from .errors import TemplateRunError
 from .expressions import UNSET
+from .gotext.quoting import go_quote, to_text
 from .machine import Failure, Limits, Machine
-from .nodes import Body
-from .parser import parse_template
-from .quoting import go_quote, to_text
+from .syntax.check import collect
+from .syntax.nodes import Body
+from .syntax.parser import parse_template
 from .values import NO_VALUE, Value
 
 

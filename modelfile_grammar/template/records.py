@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .gojson import to_json
+from .gotext.gojson import to_json
 from .values import FieldType, Record, RecordType, Shown, ShownList, TypeNames, Value, is_map
 
 MESSAGE = RecordType(

@@ -8,8 +8,8 @@ from datetime import date
 from . import analysis
 from .errors import TemplateError
 from .machine import Limits
-from .nodes import Action, Body, Command, Field, Pipe
 from .program import Program
+from .syntax.nodes import Action, Body, Command, Field, Pipe
 from .values import Value
 
 DEFAULT_LIMITS = Limits()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from modelfile_grammar.known.distance import edit_distance
 from modelfile_grammar.template import Limits, Template, TemplateError, TemplateSyntaxError, render_prompt
-from modelfile_grammar.template.gojson import to_json
+from modelfile_grammar.template.gotext.gojson import to_json
 
 PIECES = [
     "{{",

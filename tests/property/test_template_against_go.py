@@ -16,7 +16,7 @@ import pytest
 
 from modelfile_grammar.template import Limits, Template, TemplateError, TemplateSyntaxError
 from modelfile_grammar.template.program import Program
-from modelfile_grammar.template.quoting import to_text
+from modelfile_grammar.template.gotext.quoting import to_text
 
 REFERENCE = Path(__file__).parent.parent / "go_reference"
 TODAY = date(2026, 8, 21)

@@ -10,7 +10,7 @@ import pytest
 from modelfile_grammar.known import STOPS, detect, jinja_capabilities, known_template, prefer_jinja
 from modelfile_grammar.template import Template, render_prompt
 
-JINJA = Path(__file__).parents[3] / "modelfile_grammar" / "known" / "jinja"
+JINJA = Path(__file__).parents[3] / "modelfile_grammar" / "known" / "texts"
 ENTRIES = sorted(path.name.removesuffix(".jinja") for path in JINJA.iterdir())
 
 # ChatML with a default system text, as a small public model carries it.

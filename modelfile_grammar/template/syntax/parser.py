@@ -8,7 +8,9 @@ from typing import NoReturn
 
 from lark import Lark, Token, Transformer, UnexpectedToken
 
-from .errors import TemplateSyntaxError
+from ..errors import TemplateSyntaxError
+from ..gotext.numbers import BadNumber, parse_constant
+from ..gotext.quoting import go_quote, unquote
 from .lexer import OPERAND_ENDS, Scanner, TemplateLexer, column_of
 from .nodes import (
     Action,
@@ -34,8 +36,6 @@ from .nodes import (
     Variable,
     With,
 )
-from .numbers import BadNumber, parse_constant
-from .quoting import go_quote, unquote
 
 MAX_DEPTH = 100
 """How deep parentheses and control structures may nest, an ``else if`` counting as one level."""

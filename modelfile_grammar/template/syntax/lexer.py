@@ -14,8 +14,8 @@ from lark import Token
 from lark.common import LexerConf
 from lark.lexer import Lexer
 
-from .errors import TemplateSyntaxError
-from .quoting import go_quote
+from ..errors import TemplateSyntaxError
+from ..gotext.quoting import go_quote
 
 _PLAIN_KEYWORDS = ("block", "break", "continue", "define", "else", "end", "if", "nil", "range", "template", "with")
 KEYWORDS = {word: word.upper() for word in _PLAIN_KEYWORDS} | {"true": "BOOL", "false": "BOOL"}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from .printing import Flags, print_argument
+from ..values import Byte, Value, type_name
 from .text import nested_text
-from .values import Byte, Value, type_name
+from .verbs import Flags, print_argument
 
 _LARGEST = 10**6
 _FLAGS = {"#": "sharp", "0": "zero", "+": "plus", "-": "minus", " ": "space"}

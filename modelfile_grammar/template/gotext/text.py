@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .errors import CallError
+from ..errors import CallError
+from ..values import NO_VALUE, Byte, Record, Shown, ShownList, TypeNames, Value, is_list, is_map, sorted_keys
 from .gojson import MAX_NESTING, to_json
 from .numbers import format_general
-from .values import NO_VALUE, Byte, Record, Shown, ShownList, TypeNames, Value, is_list, is_map, sorted_keys
 
 
 def text_of(value: Value) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from json.encoder import encode_basestring
 
-from .errors import CallError
+from ..errors import CallError
+from ..values import NO_VALUE, Byte, FieldType, Record, TypeNames, Value, is_list, is_map, sorted_keys
 from .numbers import plain, scientific, shortest_digits
 from .quoting import join_bytes
-from .values import NO_VALUE, Byte, FieldType, Record, TypeNames, Value, is_list, is_map, sorted_keys
 
 MAX_NESTING = 200
 """Levels of lists and maps inside each other that a value may have when it is printed."""

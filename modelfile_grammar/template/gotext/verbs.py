@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .errors import CallError
+from ..errors import CallError
+from ..values import Byte, Record, Value, is_list, is_map, sorted_keys, type_name
 from .floats import format_float
 from .gojson import MAX_NESTING
 from .quoting import can_backquote, from_bytes, go_quote, go_quote_character, join_bytes, to_bytes
 from .text import own_text
-from .values import Byte, Record, Value, is_list, is_map, sorted_keys, type_name
 
 _BASES = {"d": 10, "v": 10, "b": 2, "o": 8, "O": 8, "x": 16, "X": 16}
 _DIGITS = {10: "d", 2: "b", 8: "o", 16: "x"}

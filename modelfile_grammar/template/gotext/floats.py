@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .numbers import format_general, format_special
 
 if TYPE_CHECKING:
-    from .printing import Flags
+    from .verbs import Flags
 
 _DEFAULT_PRECISION = {"e": 6, "f": 6}
 

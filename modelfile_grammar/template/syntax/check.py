@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .errors import TemplateSyntaxError
-from .functions import FUNCTIONS
+from ..errors import TemplateSyntaxError
+from ..functions import FUNCTIONS
 from .lexer import column_of
 from .nodes import (
     Action,
