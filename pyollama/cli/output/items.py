@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pyollama.cli.output.formats import eta, human_bytes
-from pyollama.cli.output.tables import width
+from pyollama.cli.output.tables import clip, width
 
 FRAME_SECONDS = 0.1
 SUFFIX = 31  # columns of amount, speed and time left
@@ -61,10 +61,10 @@ class Spinner:
         self.stopped = True
 
     def line(self, now: float, columns: int, glyphs: Glyphs) -> str:
-        text = "".join(f"{part} " for part in (self._message, self.detail) if part)
-        if self.stopped:
-            return text
-        return f"{text}{glyphs.frames[int((now - self._started) / FRAME_SECONDS) % len(glyphs.frames)]} "
+        frame = glyphs.frames[int((now - self._started) / FRAME_SECONDS) % len(glyphs.frames)]
+        tail = "".join(f"{part} " for part in (self.detail, "" if self.stopped else frame) if part)
+        head = clip(self._message, columns - 2 - width(tail))  # a long message must not push out what moves
+        return f"{head} {tail}" if head else tail
 
 
 class Bar:

@@ -82,6 +82,13 @@ def test_a_stopped_spinner_keeps_its_message() -> None:
     assert spinner.line(5.0, 80, UNICODE) == "success "
 
 
+def test_a_long_message_leaves_room_for_its_percentage() -> None:
+    spinner = Spinner("copying file sha256:" + "0" * 64)
+    spinner.detail = "47%"
+    line = spinner.line(0.0, 80, UNICODE)
+    assert len(line) == 79 and line.endswith("0 47% ⠋ ")
+
+
 def test_glyphs_can_be_ascii(clock: Clock) -> None:
     assert running_bar(clock).line(clock.now, 80, ASCII).isascii()
     assert Spinner("x").line(0.31, 80, ASCII) == "x \\ "
