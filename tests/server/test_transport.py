@@ -1,4 +1,4 @@
-"""What holds for every endpoint: bodies, status codes, content types, redirects. Names start with the checklist's ids."""
+"""What holds for every endpoint: bodies, status codes, content types, redirects. Names carry the checklist's ids."""
 
 from __future__ import annotations
 

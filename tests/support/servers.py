@@ -34,16 +34,17 @@ _LISTENING = re.compile(r"Listening on 127\.0\.0\.1:(\d+)")
 class Server:
     """A server that listens on a loopback port."""
 
-    def __init__(self, port: int, models: Path) -> None:
+    def __init__(self, port: int, models: Path, scheduler: Scheduler | None = None) -> None:
         self.port = port
+        self.scheduler = scheduler
         self.url = f"http://127.0.0.1:{port}"
         self.store = Store(models)
         self.http = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
 
-    def post(self, path: str, **body: Any) -> httpx.Response:
+    def post(self, path: str, /, **body: Any) -> httpx.Response:
         return self.http.post(path, json=body)
 
-    def lines(self, path: str, **body: Any) -> list[dict[str, Any]]:
+    def lines(self, path: str, /, **body: Any) -> list[dict[str, Any]]:
         """A stream, read to its end."""
         answer = self.post(path, **body)
         assert answer.status_code == 200, answer.text
@@ -62,11 +63,11 @@ class Server:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def create(self, model: str, **body: Any) -> None:
+    def create(self, model: str, /, **body: Any) -> None:
         answer = self.post("/api/create", model=model, stream=False, **body)
         assert (answer.status_code, answer.json()) == (200, {"status": "success"}), answer.text
 
-    def rendered(self, path: str, **body: Any) -> str:
+    def rendered(self, path: str, /, **body: Any) -> str:
         """The prompt that a request leads to."""
         answer = self.post(path, **body, _debug_render_only=True)
         assert answer.status_code == 200, answer.text
@@ -75,6 +76,11 @@ class Server:
     def loaded(self) -> dict[str, dict[str, Any]]:
         """The rows of /api/ps by name."""
         return {row["name"]: row for row in self.http.get("/api/ps").json()["models"]}
+
+    def requests_running(self) -> int:
+        """How many requests hold a model. Only of a server in the test's own process."""
+        assert self.scheduler is not None
+        return sum(entry.users for entry in self.scheduler._loaded.values())
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=30)
@@ -145,7 +151,7 @@ async def scripted_server(models: Path, script: str, **settings: Any) -> AsyncIt
     port = listener.getsockname()[1]
     values = Settings(host=Address(port=port), models=models, **settings)
     scheduler = Scheduler(values, command=scripted_runner.command("send(loaded)\n" + script))
-    server = Server(port, models)
+    server = Server(port, models, scheduler)
     with trio.fail_after(60), server.http:
         async with trio.open_nursery() as nursery:
             await nursery.start(scheduler.run)

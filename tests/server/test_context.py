@@ -1,0 +1,82 @@
+"""Prompts that are longer than the context window."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.servers import ServerProcess, refusal
+
+SMALL = {"num_ctx": 96, "num_predict": 4}
+TOO_LONG_TO_CUT = "the prompt is longer than the context length currently available to the model; "
+
+
+def turns(count: int) -> list[dict[str, str]]:
+    roles = ("user", "assistant")
+    return [{"role": roles[i % 2], "content": f"Turn number {i} of this talk."} for i in range(count - 1)] + [
+        {"role": "user", "content": "The last one."}
+    ]
+
+
+def long_prompt(words: int) -> str:
+    return " ".join(f"word{i}" for i in range(words))
+
+
+def test_a175_the_request_decides_about_the_context(server: ServerProcess) -> None:
+    server.create("narrow", **{"from": "smollm"}, parameters={"num_ctx": 512})
+    server.post("/api/generate", model="narrow")
+    assert server.loaded()["narrow:latest"]["context_length"] == 512
+    server.post("/api/generate", model="narrow", options={"num_ctx": 256})
+    assert server.loaded()["narrow:latest"]["context_length"] == 256
+
+
+def test_a176_the_trained_context_is_the_most(server: ServerProcess) -> None:
+    server.post("/api/generate", model="smollm", options={"num_ctx": 10_000_000})
+    assert server.loaded()["smollm:latest"]["context_length"] == 8192
+    server.post("/api/generate", model="smollm", keep_alive=0)
+
+
+def test_a177_the_least_context_is_four_tokens(server: ServerProcess) -> None:
+    server.post("/api/generate", model="smollm", options={"num_ctx": 1})
+    assert server.loaded()["smollm:latest"]["context_length"] == 4
+
+
+def test_a178_a_long_chat_loses_its_oldest_messages(server: ServerProcess) -> None:
+    messages = [{"role": "system", "content": "Be kind."}, *turns(21)]
+    answer = server.chat(model="smollm", messages=messages, options=SMALL)
+    few = server.chat(model="smollm", messages=[messages[0], *messages[-3:]], options=SMALL)
+    assert few["prompt_eval_count"] <= answer["prompt_eval_count"] <= 96
+
+
+@pytest.mark.parametrize("path", ["generate", "chat"])
+def test_a179_without_truncation_it_is_refused(server: ServerProcess, path: str) -> None:
+    body: dict[str, Any] = {"prompt": long_prompt(100), "messages": turns(30), "truncate": False}
+    status, text = refusal(server.post(f"/api/{path}", model="smollm", options=SMALL, **body))
+    assert status == 400
+    assert text.startswith("request (") and "tokens) exceeds the available context size (96 tokens)" in text
+
+
+def test_a180_without_shifting_it_ends_at_the_end_of_the_context(server: ServerProcess) -> None:
+    options = {"num_ctx": 64, "num_predict": 500, "stop": []}
+    answer = server.generate(model="smollm", prompt="1 2 3 4 5 6", raw=True, shift=False, options=options)
+    assert answer["done_reason"] == "length"
+    assert answer["prompt_eval_count"] + answer["eval_count"] <= 65
+
+
+def test_a181_with_shifting_it_goes_past_the_context(server: ServerProcess) -> None:
+    options = {"num_ctx": 64, "num_predict": 100, "stop": [], "temperature": 0}
+    answer = server.generate(model="smollm", prompt="1 2 3 4 5 6 7 8 9", raw=True, options=options)
+    assert answer["eval_count"] == 100
+
+
+@pytest.mark.parametrize("body", [{}, {"raw": True}, {"template": "{{ .Prompt }}"}], ids=["A182", "raw", "template"])
+def test_one_long_message_is_cut_in_its_middle(server: ServerProcess, body: dict[str, Any]) -> None:
+    answer = server.generate(model="smollm", prompt=long_prompt(200), options=SMALL, **body)
+    assert 0 < answer["prompt_eval_count"] < 96
+
+
+@pytest.mark.parametrize("body", [{}, {"raw": True}], ids=["A183", "raw"])
+def test_one_long_message_may_not_be_cut_without_shifting(server: ServerProcess, body: dict[str, Any]) -> None:
+    answer = server.post("/api/generate", model="smollm", prompt=long_prompt(200), shift=False, options=SMALL, **body)
+    status, text = refusal(answer)
+    assert status == 400 and text.startswith(TOO_LONG_TO_CUT)
