@@ -83,7 +83,7 @@ def read_modelfile(file: str | None) -> tuple[bytes, Path]:
 
 def prepare(client: Client, text: bytes, folder: Path, *, quiet: bool) -> dict[str, Any]:
     """The create request of a Modelfile, with every file it names on the server."""
-    from pyollama.cli.uploads import hash_files, upload_missing
+    from pyollama.cli.files.uploads import hash_files, upload_missing
 
     built = parse_modelfile(text)
     for warning in built.warnings:
@@ -123,7 +123,7 @@ def fields(built: Build) -> dict[str, Any]:
 
 def find_files(built: Build, folder: Path) -> tuple[dict[str, str], dict[str, list[Path]]]:
     """The base model's name if FROM is one, and the local files by field of the request."""
-    from pyollama.cli.sources import absolute, local_files
+    from pyollama.cli.files.sources import absolute, local_files
 
     found = [(value, local_files(value, folder)) for value in built.froms]
     names = [value for value, paths in found if paths is None]
@@ -143,7 +143,7 @@ def find_files(built: Build, folder: Path) -> tuple[dict[str, str], dict[str, li
 
 
 def name_files(files: dict[str, list[Path]], digests: dict[Path, str]) -> dict[str, dict[str, str]]:
-    from pyollama.cli.sources import relative_keys
+    from pyollama.cli.files.sources import relative_keys
 
     return {
         field: {key: digests[path] for path, key in relative_keys(paths).items()}
@@ -153,7 +153,7 @@ def name_files(files: dict[str, list[Path]], digests: dict[Path, str]) -> dict[s
 
 
 def _existing(values: list[str], folder: Path) -> list[Path]:
-    from pyollama.cli.sources import absolute, local_files
+    from pyollama.cli.files.sources import absolute, local_files
 
     result: list[Path] = []
     for value in values:

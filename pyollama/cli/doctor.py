@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from pyollama.cli.checkup import Finding
-from pyollama.cli.environment import SERVER
 from pyollama.cli.flags import switch
 from pyollama.cli.group import app, command
+from pyollama.cli.help.environment import SERVER
 from pyollama.config import Settings
 from pyollama.errors import CommandFailed
 

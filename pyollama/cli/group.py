@@ -112,7 +112,7 @@ class Command(click.Command):
         return super().parse_args(ctx, args)
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from pyollama.cli.help_text import command_help
+        from pyollama.cli.help.layout import command_help
 
         formatter.write(command_help(self, ctx))
 
@@ -156,7 +156,7 @@ class LazyGroup(click.Group):
         return self.aliases.get(name, name), found, args[1:]
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from pyollama.cli.help_text import group_help
+        from pyollama.cli.help.layout import group_help
 
         formatter.write(group_help(self, ctx))
 

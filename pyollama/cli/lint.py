@@ -88,7 +88,7 @@ class LocalFiles:
         return found[1] * 8 / found[0].parameter_count if found and found[0].parameter_count else None
 
     def _path(self, value: str) -> Path | None:
-        from pyollama.cli.sources import absolute
+        from pyollama.cli.files.sources import absolute
 
         try:
             return absolute(value, self.folder.absolute())

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pyollama.cli.environment import CLIENT
 from pyollama.cli.flags import switch
 from pyollama.cli.group import command, pass_client
+from pyollama.cli.help.environment import CLIENT
 from pyollama.cli.names import complete_model
 from pyollama.cli.output.formats import human_bytes, human_time, parse_time
 from pyollama.cli.output.progress import open_progress

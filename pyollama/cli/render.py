@@ -105,7 +105,7 @@ def _of_modelfile(name: str) -> Prompting:
 
 def _inherited(built: Build, folder: Path) -> str:
     """The template of what FROM names: a stored model, or one recognised in a GGUF file."""
-    from pyollama.cli.sources import absolute
+    from pyollama.cli.files.sources import absolute
     from pyollama.store.capabilities import DEFAULT_TEMPLATE
 
     base = built.froms[-1]

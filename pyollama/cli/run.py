@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pyollama.cli.asking import (
+from pyollama.cli.flags import INT, Flag, switch
+from pyollama.cli.group import app, command
+from pyollama.cli.help.environment import CLIENT
+from pyollama.cli.names import complete_model
+from pyollama.cli.output.progress import open_progress
+from pyollama.cli.session.asking import (
     Asking,
     Interrupted,
     parse_format,
@@ -21,11 +26,6 @@ from pyollama.cli.asking import (
     print_statistics,
     show_answer,
 )
-from pyollama.cli.environment import CLIENT
-from pyollama.cli.flags import INT, Flag, switch
-from pyollama.cli.group import app, command
-from pyollama.cli.names import complete_model
-from pyollama.cli.output.progress import open_progress
 from pyollama.errors import ApiError, CommandFailed
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def is_multimodal(info: dict[str, Any]) -> bool:
 
 
 def answer_once(client: Client, asking: Asking, once: Once, *, multimodal: bool) -> None:
-    from pyollama.cli.media import encode, extract
+    from pyollama.cli.files.media import encode, extract
 
     images = [encode(Path(path)) for path in once.images]
     prompt = once.prompt

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pyollama.cli.environment import SERVER
 from pyollama.cli.group import app, command
+from pyollama.cli.help.environment import SERVER
 
 
 @command(variables=SERVER)

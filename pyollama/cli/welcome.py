@@ -11,7 +11,7 @@ import click
 from pyollama import __version__
 from pyollama.cli.client import Client, quietly
 from pyollama.cli.group import App
-from pyollama.cli.help_text import rows
+from pyollama.cli.help.layout import rows
 from pyollama.cli.models import until
 from pyollama.cli.output.formats import human_bytes
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pyollama.cli.environment import CLIENT, SERVER
+from pyollama.cli.help.environment import CLIENT, SERVER
 from pyollama.config import FOREVER, Address, Settings, lookup, parse_duration, problems
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from pyollama import __version__
 from pyollama.cli.checkup import Finding
-from pyollama.cli.environment import CLIENT, SERVER
+from pyollama.cli.help.environment import CLIENT, SERVER
 from pyollama.cli.output import terminal
 from pyollama.cli.output.formats import human_bytes
 from pyollama.config import PREFIXES, lookup, problems

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pyollama.cli.media import MAX_BYTES, extract, names_file
+from pyollama.cli.files.media import MAX_BYTES, extract, names_file
 from pyollama.errors import CommandFailed
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -10,7 +10,8 @@ import click
 import pytest
 
 from modelfile_grammar import build, parse
-from pyollama.cli import flags, reference
+from pyollama.cli import flags
+from pyollama.cli.help import reference
 from pyollama.cli.root import cli as root
 
 DOCS = Path(__file__).parents[3] / "docs"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pyollama.cli.sources import absolute, folder_files, local_files, relative_keys, sniff
+from pyollama.cli.files.sources import absolute, folder_files, local_files, relative_keys, sniff
 from pyollama.errors import CommandFailed
 
 BINARY = b"GGUF\x03\x00\x00\x00"

@@ -1,6 +1,6 @@
 """The reference pages of commands and variables, made from what the program itself says.
 
-``python -m pyollama.cli.reference docs/reference`` writes them; a test compares.
+``python -m pyollama.cli.help.reference docs/reference`` writes them; a test compares.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from pathlib import Path
 
 import click
 
-from pyollama.cli.environment import CLIENT, OTHER, SERVER
+from pyollama.cli.help.environment import CLIENT, OTHER, SERVER
 from pyollama.cli.main import ALIASES
 from pyollama.cli.root import cli
 
 _COMMANDS = """# Command line
 
 `pyollama` talks to a running server over HTTP, except where a command says otherwise. Made from the program's own
-help by `python -m pyollama.cli.reference`.
+help by `python -m pyollama.cli.help.reference`.
 
 ## Rules for all commands
 

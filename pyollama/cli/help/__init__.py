@@ -1,0 +1,1 @@
+"""What the program says about itself: help texts, the meaning of variables, the reference pages."""
