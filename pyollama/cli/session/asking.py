@@ -137,6 +137,8 @@ def parse_keep_alive(text: str | None) -> str | int | None:
 
 def parse_options(pairs: tuple[str, ...]) -> Record:
     """``name=value`` texts as model options; a name given more than once makes a list where lists are allowed."""
+    if not pairs:
+        return {}  # most runs: nothing of the grammar is imported
     from modelfile_grammar import ParameterError, parse_parameter
 
     texts: dict[str, list[str]] = {}
