@@ -1,8 +1,9 @@
 """One HTTP request: its body, its lifetime, its end.
 
-Differs from Quart's own in four ways. A request owns an exit stack that closes after its last byte was sent or when its
+Differs from Quart's own in five ways. A request owns an exit stack that closes after its last byte was sent or when its
 client leaves. An upload is handed over piece by piece instead of being collected. Nothing ends by a clock. An answer
-given before the body was read lets the client finish sending, or it would see a reset instead of the answer.
+given before the body was read lets the client finish sending, or it would see a reset instead of the answer. A stream
+goes to the socket by a short way.
 """
 
 from __future__ import annotations
@@ -15,8 +16,12 @@ from typing import Any, cast
 
 import quart
 import trio
+from quart.utils import encode_headers
+from quart.wrappers.response import IterableBody
 from quart_trio.asgi import TrioASGIHTTPConnection
 from quart_trio.wrappers import TrioRequest
+
+from pyollama.server.sockets import SEND_CHUNK
 
 UPLOADS = "/api/blobs/"
 LINGER_SECONDS = 5.0
@@ -84,6 +89,20 @@ class Connection(TrioASGIHTTPConnection):
             await request.drain()
             await self._send_response(partial(_send, request, send), response)
         nursery.cancel_scope.cancel()
+
+    async def _send_response(self, send: Any, response: Any) -> None:
+        """A stream goes the short way (``server.sockets``), everything else Quart's."""
+        send_chunk = self.scope["state"].get(SEND_CHUNK)
+        is_stream = isinstance(response.response, IterableBody) and "Content-Length" not in response.headers
+        if send_chunk is None or not is_stream or self.scope["http_version"] != "1.1" or self.scope["method"] == "HEAD":
+            await super()._send_response(send, response)
+            return
+        headers = encode_headers(response.headers)
+        await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+        async with response.response as chunks:
+            async for chunk in chunks:
+                await send_chunk(chunk)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _send(request: Request, send: Any, message: Any) -> None:

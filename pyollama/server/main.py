@@ -6,9 +6,7 @@ import logging
 import os
 import signal
 import socket
-from functools import partial
 
-import hypercorn.trio
 import trio
 from hypercorn.config import Config as HypercornConfig
 
@@ -19,12 +17,14 @@ from pyollama.scheduler import Scheduler
 from pyollama.server import log as server_log
 from pyollama.server.app import App, Services, make_app
 from pyollama.server.routes.status import API_LEVEL
+from pyollama.server.sockets import serve_connections
 from pyollama.store import Store
 
 IDLE_SECONDS = 300.0  # how long a connection without a request stays open
 GRACE_SECONDS = 0.5  # for answers under way when the server stops
 BACKLOG = 1024
 EXIT_INTERRUPTED = 130
+MAX_HEAD_BYTES = 64 << 10  # request line and headers
 _UNLIMITED = 1 << 62
 
 log = logging.getLogger("pyollama.server")
@@ -64,14 +64,14 @@ async def run_app(
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Answer requests on a bound socket until ``stopping`` is set, then close it.
+    """Answer requests on a listening socket until ``stopping`` is set, then close it.
 
     started(): connections are accepted.
     """
     host, port = listener.getsockname()[:2]
-    serving = partial(hypercorn.trio.serve, app, _config(listener), shutdown_trigger=stopping.wait)
+    accepting = trio.SocketListener(trio.socket.from_stdlib_socket(listener))
     async with trio.open_nursery() as nursery:
-        await nursery.start(serving)
+        await nursery.start(serve_connections, app, _config(), accepting, stopping)
         log.info(f"Listening on {Address(host=host, port=port).authority} (version {API_LEVEL})", extra=_OUR_VERSION)
         task_status.started()
 
@@ -79,17 +79,15 @@ async def run_app(
 _OUR_VERSION = {"pyollama": pyollama.__version__}
 
 
-def _config(listener: socket.socket) -> HypercornConfig:
+def _config() -> HypercornConfig:
     config = HypercornConfig()
-    config.bind = [f"fd://{listener.detach()}"]
-    config.backlog = BACKLOG
     config.accesslog = None
     config.errorlog = http_log
     config.include_server_header = False
     config.keep_alive_timeout = IDLE_SECONDS
     config.keep_alive_max_requests = _UNLIMITED
     config.graceful_timeout = GRACE_SECONDS
-    config.h11_max_incomplete_size = 64 << 10
+    config.h11_max_incomplete_size = MAX_HEAD_BYTES
     return config
 
 
