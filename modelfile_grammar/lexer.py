@@ -2,7 +2,7 @@
 
 Where the text is not a Modelfile, a token comes out that the grammar does not know: UNKNOWN (no instruction),
 BAD_NAME, BAD_ROLE, OPEN (a quote that never closes) or END (the line ended too early). The parser stops there and
-``parser.py`` words the error.
+parser.py words the error.
 """
 
 from __future__ import annotations

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from itertools import repeat
+from collections.abc import Callable, Mapping
 
-from .errors import CallError, TemplateRunError
-from .expressions import UNSET, Evaluate, Expressions
-from .gotext.text import text_of
-from .machine import END, Failure, Instruction, Machine, Place
+from .expressions import Expressions
+from .instructions import (
+    branch,
+    call_template,
+    enter_range,
+    enter_with,
+    evaluate_only,
+    go_to,
+    leave_template,
+    next_element,
+    nothing,
+    print_value,
+    restore_dot,
+    setter,
+    write_text,
+)
+from .machine import Instruction, Machine, Place
 from .scopes import Scopes
 from .syntax.nodes import Action, Body, Break, Call, Continue, Define, If, Pipe, Range, Text, With
-from .values import NO_VALUE, Byte, Value, is_list, is_map, sorted_keys, truth
+from .values import Value
 
 HEAVY = 16
 """Operands in one action from which on it counts as several steps."""
@@ -66,14 +78,14 @@ class _Template:
     def compile(self, body: Body) -> int:
         """Emit everything; the size of the frame it needs."""
         self._body(body)
-        self.code.emit(lambda: _return)
+        self.code.emit(lambda: leave_template)
         return self.scopes.size
 
     def _body(self, body: Body) -> None:
         for item in body:
             match item:
                 case Text(text=text):
-                    self.code.emit(_fixed(_write_text(text, self.code.next())))
+                    self.code.emit(_fixed(write_text(text, self.code.next())))
                 case Action():
                     self._action(item)
                 case If():
@@ -97,13 +109,14 @@ class _Template:
         value = self.expressions.pipeline(action.pipe)
         after = self.code.next()
         place = Place(self.name, action.pipe.commands[0])
-        self.code.emit(_fixed(_evaluate(value, after) if action.pipe.declared else _print(value, after, place)))
+        done = evaluate_only(value, after) if action.pipe.declared else print_value(value, after, place)
+        self.code.emit(_fixed(done))
 
     def _if(self, node: If) -> None:
         mark = self.scopes.mark()
         self._weigh(node.pipe)
         value, after, otherwise = self.expressions.pipeline(node.pipe), self.code.next(), _Label()
-        self.code.emit(lambda: _branch(value, after, otherwise.address))
+        self.code.emit(lambda: branch(value, after, otherwise.address))
         self._branches(node.body, otherwise, node.otherwise)
         self.scopes.leave(mark)
 
@@ -112,8 +125,8 @@ class _Template:
         self._weigh(node.pipe)
         value, after, otherwise = self.expressions.pipeline(node.pipe), self.code.next(), _Label()
         slot = self.scopes.reserve()
-        self.code.emit(lambda: _enter_with(value, slot, after, otherwise.address))
-        restore = _fixed_later(lambda after: _restore_dot(slot, after))
+        self.code.emit(lambda: enter_with(value, slot, after, otherwise.address))
+        restore = _fixed_later(lambda after: restore_dot(slot, after))
         self._branches(node.body, otherwise, node.otherwise, restore)
         self.scopes.leave(mark)
 
@@ -146,12 +159,12 @@ class _Template:
         pairs = len(node.pipe.declared) == 2
         place = Place(self.name, node.pipe.commands[0])
         after = self.code.next()
-        self.code.emit(lambda: _enter_range(value, state, dot, pairs, place, after, otherwise.address))
+        self.code.emit(lambda: enter_range(value, state, dot, pairs, place, after, otherwise.address))
         self.code.place(again)
         stores = self._loop_variables(node.pipe)
         first_unsure, inner = len(self.scopes.unsure), self.code.next()
         forget: list[int] = []
-        self.code.emit(lambda: _next_element(state, stores, pairs, forget, inner, done.address))
+        self.code.emit(lambda: next_element(state, stores, pairs, forget, inner, done.address))
         self.loops.append((again, done))
         body_mark = self.scopes.mark()
         self._body(node.body)
@@ -161,7 +174,7 @@ class _Template:
         self._jump(again)
         self.code.place(done)
         restored = self.code.next()
-        self.code.emit(_fixed(_restore_dot(dot, restored)))
+        self.code.emit(_fixed(restore_dot(dot, restored)))
         self._jump(end)
         self.code.place(otherwise)
         self._body(node.otherwise or ())
@@ -173,21 +186,21 @@ class _Template:
         if pipe.assigns:
             return [self.expressions.assign(name, pipe) for name in pipe.declared]
         slots = [slot for _, slot, _ in self.scopes.names[len(self.scopes.names) - len(pipe.declared) :]]
-        return [_setter(slot) for slot in slots]
+        return [setter(slot) for slot in slots]
 
     def _call(self, call: Call) -> None:
-        value = self.expressions.kept(call.pipe) if call.pipe is not None else _nothing
+        value = self.expressions.kept(call.pipe) if call.pipe is not None else nothing
         after, place, entries = self.code.next(), Place(self.name, call), self.code.entries
-        self.code.emit(_fixed(_call_template(call.name, value, after, place, entries)))
+        self.code.emit(_fixed(call_template(call.name, value, after, place, entries)))
 
     def _jump(self, label: _Label) -> None:
-        self.code.emit(lambda: _goto(label.address))
+        self.code.emit(lambda: go_to(label.address))
 
     def _weigh(self, pipe: Pipe) -> None:
         """An action with very many operands takes as many steps."""
         extra = _operands(pipe) // HEAVY
         for _ in range(extra):
-            self.code.emit(_fixed(_goto(self.code.next())))
+            self.code.emit(_fixed(go_to(self.code.next())))
 
 
 def _operands(pipe: Pipe) -> int:
@@ -201,182 +214,3 @@ def _fixed(instruction: Instruction) -> Factory:
 
 def _fixed_later(make: Callable[[int], Instruction]) -> Callable[[int], Factory]:
     return lambda after: _fixed(make(after))
-
-
-# --- instructions -----------------------------------------------------------------------------------------------------
-
-
-def _nothing(machine: Machine) -> Value:
-    return NO_VALUE
-
-
-def _goto(address: int) -> Instruction:
-    return lambda machine: address
-
-
-def _write_text(text: str, after: int) -> Instruction:
-    length = len(text)
-
-    def run(machine: Machine) -> int:
-        machine.out.append(text)
-        machine.charge(length)
-        return after
-
-    return run
-
-
-def _evaluate(value: Evaluate, after: int) -> Instruction:
-    def run(machine: Machine) -> int:
-        value(machine)
-        return after
-
-    return run
-
-
-def _print(value: Evaluate, after: int, place: Place) -> Instruction:
-    def run(machine: Machine) -> int:
-        result = value(machine)
-        if type(result) is str:
-            text = result
-        else:
-            try:
-                text = text_of(result)
-            except CallError as error:
-                raise Failure(str(error), place) from None
-        machine.out.append(text)
-        machine.charge(len(text))
-        return after
-
-    return run
-
-
-def _branch(value: Evaluate, after: int, otherwise: int) -> Instruction:
-    def run(machine: Machine) -> int:
-        return after if truth(value(machine)) else otherwise
-
-    return run
-
-
-def _enter_with(value: Evaluate, slot: int, after: int, otherwise: int) -> Instruction:
-    def run(machine: Machine) -> int:
-        result = value(machine)
-        if not truth(result):
-            return otherwise
-        machine.vars[slot] = machine.dot
-        machine.dot = result
-        return after
-
-    return run
-
-
-def _restore_dot(slot: int, after: int) -> Instruction:
-    def run(machine: Machine) -> int:
-        machine.dot = machine.vars[slot]
-        return after
-
-    return run
-
-
-def _enter_range(
-    value: Evaluate, state: int, dot: int, pairs: bool, place: Place, after: int, otherwise: int
-) -> Instruction:
-    def run(machine: Machine) -> int:
-        result = value(machine)
-        elements = _elements(machine, result, pairs, place)
-        if elements is None:
-            return otherwise
-        machine.vars[state] = elements
-        machine.vars[dot] = machine.dot
-        return after
-
-    return run
-
-
-def _elements(machine: Machine, value: Value, pairs: bool, place: Place) -> Iterator[object] | None:
-    """The elements to go through, with their index or key if wanted; nothing when there are none."""
-    if is_list(value):
-        return (enumerate(value) if pairs else iter(value)) if value else None
-    if is_map(value):
-        return _entries(machine, value, pairs) if value else None
-    if type(value) is int or type(value) is Byte:
-        if pairs:
-            raise Failure(f"can't use {value} to iterate over more than one variable", place)
-        return map(type(value), range(value)) if value > 0 else None
-    if value is None or value is NO_VALUE:
-        return None
-    try:
-        shown = text_of(value)
-    except CallError as error:
-        raise Failure(str(error), place) from None
-    raise Failure(f"range can't iterate over {shown}", place)
-
-
-def _entries(machine: Machine, value: Mapping[str, Value], pairs: bool) -> Iterator[object]:
-    machine.charge(len(value))
-    try:
-        keys = sorted_keys(value)
-    except TypeError:
-        raise TemplateRunError("a map has a key that is not a string") from None
-    return iter([(key, value[key]) if pairs else value[key] for key in keys])
-
-
-_DONE = object()
-
-
-def _next_element(
-    state: int,
-    stores: list[Callable[[Machine, Value], None]],
-    pairs: bool,
-    forget: list[int],
-    after: int,
-    done: int,
-) -> Instruction:
-    def run(machine: Machine) -> int:
-        element = next(machine.vars[state], _DONE)  # type: ignore[call-overload]
-        if element is _DONE:
-            return done
-        for slot in forget:
-            machine.vars[slot] = UNSET
-        if pairs:
-            index, element = element
-            stores[0](machine, index)
-            stores[1](machine, element)
-        elif stores:
-            stores[0](machine, element)
-        machine.dot = element
-        return after
-
-    return run
-
-
-def _setter(slot: int) -> Callable[[Machine, Value], None]:
-    def store(machine: Machine, value: Value) -> None:
-        machine.vars[slot] = value
-
-    return store
-
-
-def _call_template(
-    name: str, value: Evaluate, after: int, place: Place, entries: Mapping[str, tuple[int, int]]
-) -> Instruction:
-    def run(machine: Machine) -> int:
-        entry = entries.get(name)
-        if entry is None:
-            raise Failure(f'template "{name}" not defined', place)
-        if len(machine.calls) >= machine.limits.depth:
-            raise Failure(f"exceeded maximum template depth ({machine.limits.depth})", place)
-        dot = value(machine)
-        machine.calls.append((after, machine.vars, machine.dot))
-        start, size = entry
-        machine.vars = [dot, *repeat(UNSET, size - 1)]
-        machine.dot = dot
-        return start
-
-    return run
-
-
-def _return(machine: Machine) -> int:
-    if not machine.calls:
-        return END
-    after, machine.vars, machine.dot = machine.calls.pop()
-    return after

@@ -8,9 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .errors import CallError
-from .functions import FUNCTIONS, FunctionType
-from .machine import Failure, Machine, Place, failing
+from .closures import (
+    Evaluate,
+    after,
+    dot_fields,
+    equal_call,
+    field_of,
+    fields,
+    piped_call,
+    plain_call,
+    raising,
+    settled,
+    wrong_count,
+)
+from .functions import FUNCTIONS
+from .machine import Failure, Machine, Place
 from .scopes import Scopes
 from .syntax.nodes import (
     Chain,
@@ -25,9 +37,7 @@ from .syntax.nodes import (
     Pipe,
     Variable,
 )
-from .values import NO_VALUE, Record, Value, is_map, truth, type_name
-
-Evaluate = Callable[[Machine], Value]
+from .values import NO_VALUE, Value, is_map, truth, type_name
 
 
 class _Unset:
@@ -61,10 +71,10 @@ class Expressions:
 
     def kept(self, pipe: Pipe) -> Evaluate:
         """A pipeline whose value is kept, so that None becomes NO_VALUE."""
-        return _settled(self.pipeline(pipe))
+        return settled(self.pipeline(pipe))
 
     def _storing(self, pipe: Pipe, value: Evaluate, sure: bool) -> Evaluate:
-        value = _settled(value)
+        value = settled(value)
         if pipe.assigns:
             stores = [self.assign(name, pipe) for name in pipe.declared]
 
@@ -110,9 +120,9 @@ class Expressions:
         if not has_arguments:
             return self._operand(first, command=True)
         if isinstance(first, Field | Chain) or (isinstance(first, Variable) and first.names):
-            return _after(final, self._fields_with_arguments(first))
+            return after(final, self._fields_with_arguments(first))
         message = f"can't give argument to non-function {first}"
-        return _after(final, _raising(message, self._place(first)))
+        return after(final, raising(message, self._place(first)))
 
     def _fields_with_arguments(self, operand: Field | Chain | Variable) -> Evaluate:
         """Fields take no arguments, but nothing at all has every field."""
@@ -140,13 +150,13 @@ class Expressions:
             case Dot():
                 return lambda machine: machine.dot
             case Nil():
-                return _raising("nil is not a command", self._place(operand)) if command else lambda machine: None
+                return raising("nil is not a command", self._place(operand)) if command else lambda machine: None
             case HugeNumber(text=text):
-                return _raising(f"{text} overflows int", self._place(operand))
+                return raising(f"{text} overflows int", self._place(operand))
             case Function():
                 return self._call(operand, operand, (), None)
             case Pipe():
-                return _settled(self.pipeline(operand, sure=False))
+                return settled(self.pipeline(operand, sure=False))
             case Field() | Chain() | Variable():
                 return self._receiver(operand, operand.names)
 
@@ -154,10 +164,10 @@ class Expressions:
         """The value of the operand with only those of its fields."""
         place = self._place(operand)
         if isinstance(operand, Field):
-            return _dot_fields(names, place)
+            return dot_fields(names, place)
         if isinstance(operand, Variable):
-            return _fields(self._variable(operand), names, place)
-        return _fields(self._operand(operand.base), names, place)
+            return fields(self._variable(operand), names, place)
+        return fields(self._operand(operand.base), names, place)
 
     def _variable(self, variable: Variable) -> Evaluate:
         slots = self.scopes.find(variable.name)
@@ -182,9 +192,9 @@ class Expressions:
         name, place = function.name, self._place(node)
         kind = FUNCTIONS[name]
         count = len(operands) + (final is not None)
-        complaint = _wrong_count(name, kind, len(operands), count)
+        complaint = wrong_count(name, kind, len(operands), count)
         if complaint:
-            return _after(final, _raising(complaint, self._place(function)))
+            return after(final, raising(complaint, self._place(function)))
         if name in ("and", "or"):
             return self._short_circuit(name, operands, final)
         arguments = [self._operand(operand) for operand in operands]
@@ -192,10 +202,10 @@ class Expressions:
             self._check_format(operands, arguments)
         if final is not None:
             # What is piped in has been evaluated before the other arguments.
-            return _piped_call(kind, name, place, arguments, final)
+            return piped_call(kind, name, place, arguments, final)
         if name == "eq" and count == 2:
-            return _equal_call(kind, place, *arguments)
-        return _plain_call(kind, name, place, arguments)
+            return equal_call(kind, place, *arguments)
+        return plain_call(kind, name, place, arguments)
 
     def _check_format(self, operands: tuple[Operand, ...], arguments: list[Evaluate]) -> None:
         """The format must be a string before anything else is evaluated."""
@@ -234,126 +244,3 @@ class Expressions:
 
     def _place(self, node: Operand | Command) -> Place:
         return Place(self.template, node)
-
-
-# --- closures that need no names --------------------------------------------------------------------------------------
-
-
-def _settled(evaluate: Evaluate) -> Evaluate:
-    def settle(machine: Machine) -> Value:
-        value = evaluate(machine)
-        return NO_VALUE if value is None else value
-
-    return settle
-
-
-def _raising(message: str, place: Place) -> Evaluate:
-    def fail(machine: Machine) -> Value:
-        raise Failure(message, place)
-
-    return fail
-
-
-def _after(first: Evaluate | None, then: Evaluate) -> Evaluate:
-    """Evaluates what was piped in, for its errors, and goes on without it."""
-    if first is None:
-        return then
-    before = first
-
-    def both(machine: Machine) -> Value:
-        before(machine)
-        return then(machine)
-
-    return both
-
-
-def field_of(value: Value, name: str, place: Place) -> Value:
-    """A field of a value that is not a map."""
-    if value is NO_VALUE:
-        return value
-    if is_map(value):
-        return value.get(name)
-    if value is None:
-        raise Failure(f"nil pointer evaluating interface {{}}.{name}", place)
-    if type(value) is Record and name in value.values:
-        return value.values[name]
-    raise Failure(f"can't evaluate field {name} in type {type_name(value)}", place)
-
-
-def _dot_fields(names: tuple[str, ...], place: Place) -> Evaluate:
-    if len(names) != 1:
-        return _fields(lambda machine: machine.dot, names, place)
-    (name,) = names
-
-    def field(machine: Machine) -> Value:
-        dot = machine.dot
-        if type(dot) is dict:
-            return dot.get(name)
-        return field_of(dot, name, place)
-
-    return field
-
-
-def _fields(receiver: Evaluate, names: tuple[str, ...], place: Place) -> Evaluate:
-    if not names:
-        return receiver
-
-    def fields(machine: Machine) -> Value:
-        value = receiver(machine)
-        for name in names:
-            value = field_of(value, name, place)
-        return value
-
-    return fields
-
-
-def _wrong_count(name: str, kind: FunctionType, given: int, count: int) -> str:
-    if kind.most is None:
-        return "" if count >= kind.least else f"wrong number of args for {name}: want at least {kind.least} got {given}"
-    return "" if count == kind.most else f"wrong number of args for {name}: want {kind.most} got {count}"
-
-
-def _plain_call(kind: FunctionType, name: str, place: Place, arguments: list[Evaluate]) -> Evaluate:
-    function = kind.call
-
-    def call(machine: Machine) -> Value:
-        values = [argument(machine) for argument in arguments]
-        try:
-            return function(machine, [None if value is NO_VALUE else value for value in values])
-        except CallError as error:
-            raise failing(place, error, name) from None
-
-    return call
-
-
-def _piped_call(kind: FunctionType, name: str, place: Place, arguments: list[Evaluate], final: Evaluate) -> Evaluate:
-    function = kind.call
-
-    def call(machine: Machine) -> Value:
-        last = final(machine)
-        values = [argument(machine) for argument in arguments]
-        values.append(last)
-        try:
-            if name == "printf" and type(values[0]) is not str:
-                raise Failure(f"wrong type for value; expected string; got {type_name(values[0])}", place)
-            return function(machine, [None if value is NO_VALUE else value for value in values])
-        except CallError as error:
-            raise failing(place, error, name) from None
-
-    return call
-
-
-def _equal_call(kind: FunctionType, place: Place, first: Evaluate, second: Evaluate) -> Evaluate:
-    """``eq a b``, the call that templates make most."""
-    slow = kind.call
-
-    def call(machine: Machine) -> Value:
-        a, b = first(machine), second(machine)
-        if type(a) is str and type(b) is str and len(a) <= 4096:
-            return a == b
-        try:
-            return slow(machine, [a, b])
-        except CallError as error:
-            raise failing(place, error, "eq") from None
-
-    return call
