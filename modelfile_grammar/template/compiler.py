@@ -185,8 +185,7 @@ class _Template:
         """How an iteration sets its variables: index or key first, if there are two."""
         if pipe.assigns:
             return [self.expressions.assign(name, pipe) for name in pipe.declared]
-        slots = [slot for _, slot, _ in self.scopes.names[len(self.scopes.names) - len(pipe.declared) :]]
-        return [setter(slot) for slot in slots]
+        return [setter(slot) for slot in self.scopes.last(len(pipe.declared))]
 
     def _call(self, call: Call) -> None:
         value = self.expressions.kept(call.pipe) if call.pipe is not None else nothing

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from ..errors import TemplateSyntaxError
 from ..functions import FUNCTIONS
 from .lexer import column_of
@@ -34,6 +36,28 @@ def collect(text: str, items: Body) -> dict[str, Body]:
     return _Check(text).run(items)
 
 
+class Names:
+    """The variables declared at one point, innermost last. Constant time, however many there are."""
+
+    def __init__(self, names: list[str]) -> None:
+        self._order = list(names)
+        self._counts = Counter(names)
+
+    def declare(self, name: str) -> None:
+        self._order.append(name)
+        self._counts[name] += 1
+
+    def mark(self) -> int:
+        return len(self._order)
+
+    def leave(self, mark: int) -> None:
+        while len(self._order) > mark:
+            self._counts[self._order.pop()] -= 1
+
+    def __contains__(self, name: str) -> bool:
+        return self._counts[name] > 0
+
+
 class _Check:
     def __init__(self, text: str) -> None:
         self.text = text
@@ -45,14 +69,14 @@ class _Check:
 
     def _template(self, name: str, body: Body, at: int) -> None:
         """A template's body has variables and loops of its own."""
-        self._body(body, ["$"], 0)
+        self._body(body, Names(["$"]), 0)
         known = self.templates.get(name)
         if known is None or _is_empty(known):
             self.templates[name] = body
         elif not _is_empty(body):
             self._fail(at, f'template: multiple definition of template "{name}"')
 
-    def _body(self, body: Body, variables: list[str], loops: int) -> None:
+    def _body(self, body: Body, variables: Names, loops: int) -> None:
         for item in body:
             match item:
                 case Action(pipe=pipe):
@@ -69,26 +93,27 @@ class _Check:
                 case _:
                     pass
 
-    def _control(self, node: If | With | Range, variables: list[str], loops: int) -> None:
+    def _control(self, node: If | With | Range, variables: Names, loops: int) -> None:
         """Variables of the first branch are still known in the other one, until the end."""
-        mark = len(variables)
+        mark = variables.mark()
         self._pipe(node.pipe, variables)
         self._body(node.body, variables, loops + isinstance(node, Range))
         self._body(node.otherwise or (), variables, loops)
-        del variables[mark:]
+        variables.leave(mark)
 
-    def _define(self, node: Define, variables: list[str]) -> None:
+    def _define(self, node: Define, variables: Names) -> None:
         if node.call is not None and node.call.pipe is not None:
             self._pipe(node.call.pipe, variables)
         self._template(node.name, node.body, node.at)
 
-    def _pipe(self, pipe: Pipe, variables: list[str]) -> None:
-        variables.extend(pipe.declared)
+    def _pipe(self, pipe: Pipe, variables: Names) -> None:
+        for name in pipe.declared:
+            variables.declare(name)
         for command in pipe.commands:
             for operand in command.operands:
                 self._operand(operand, variables)
 
-    def _operand(self, operand: Operand, variables: list[str]) -> None:
+    def _operand(self, operand: Operand, variables: Names) -> None:
         match operand:
             case Pipe():
                 self._pipe(operand, variables)

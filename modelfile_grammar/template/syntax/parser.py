@@ -37,6 +37,9 @@ from .nodes import (
     With,
 )
 
+MAX_LENGTH = 1024 * 1024
+"""Characters of a template. Real ones have a few thousand; parsing this many takes seconds."""
+
 MAX_DEPTH = 100
 """How deep parentheses and control structures may nest, an ``else if`` counting as one level."""
 
@@ -47,6 +50,8 @@ def parse_template(text: str) -> Body:
     Raises:
         TemplateSyntaxError: at the first place that is wrong. Names are not looked up here.
     """
+    if len(text) > MAX_LENGTH:
+        raise TemplateSyntaxError(1, f"longer than {MAX_LENGTH} characters")
     try:
         return tuple(_parser().parse(text))  # type: ignore[arg-type]  # the transformer's result
     except UnexpectedToken as error:
@@ -271,7 +276,10 @@ def _action_so_far(text: str, stop: Token) -> list[str]:
     for token in Scanner(text).tokens():
         if token.start_pos == stop.start_pos and token.type == stop.type:
             break
-        kinds = [] if token.type in ("TEXT", "RIGHT") else [*kinds, token.type]
+        if token.type in ("TEXT", "RIGHT"):
+            kinds.clear()
+        else:
+            kinds.append(token.type)
     return kinds
 
 

@@ -1,6 +1,7 @@
 """What the numbered cases leave open: places of errors, limits, safety, speed."""
 
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -76,6 +77,28 @@ def test_a_template_without_end_fails_soon(text: str, complaint: str) -> None:
         Template.parse(text).render({"S": "x" * 100_000})
 
     assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ $a := 1 }}" * 20_000 + "{{ $a }}" * 20_000,
+        "{{ print " + "1 " * 100_000 + "}}",
+        "{{ print " + "1 " * 100_000 + ", }}",
+        "{{ if 1 }}" * 20_000,
+        "{{ print ($a := 1) }}{{ $a }}" * 20_000,
+        "{{/* */}}" * 50_000,
+        "x" * 10_000_000,
+    ],
+    ids=range(7),
+)
+def test_parsing_takes_time_in_proportion_to_the_text(text: str) -> None:
+    started = time.monotonic()
+
+    with suppress(TemplateSyntaxError):
+        Template.parse(text)
+
+    assert time.monotonic() - started < 20
 
 
 def test_limits_are_the_callers() -> None:
