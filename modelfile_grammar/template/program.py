@@ -45,6 +45,8 @@ class Program:
             return to_text(machine.run(self._code.instructions, start))
         except Failure as failure:
             raise self._located(failure) from None
+        except RecursionError:  # the caller's own stack was nearly full
+            raise TemplateRunError("values or actions are nested too deeply") from None
         except (TypeError, ValueError) as error:  # keys that are no strings, integers of thousands of digits
             raise TemplateRunError(f"data that templates do not know: {error}") from None
 

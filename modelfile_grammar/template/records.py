@@ -63,7 +63,7 @@ MAX_DEPTH = 100
 """Levels of properties inside properties; what is deeper is left out."""
 
 
-def message_record(message: Mapping[str, Any], tag_images: Sequence[Value] = ()) -> Record:
+def message_record(message: Mapping[str, Any]) -> Record:
     """A message of the API (role, content, thinking, images, tool_calls, tool_name, tool_call_id) as a record."""
     given = [call for call in message.get("tool_calls") or () if isinstance(call, Mapping)]
     calls = [call_record(call, index) for index, call in enumerate(given)]
@@ -73,7 +73,7 @@ def message_record(message: Mapping[str, Any], tag_images: Sequence[Value] = ())
             "Role": _text(message.get("role")).lower(),
             "Content": _text(message.get("content")),
             "Thinking": _text(message.get("thinking")),
-            "Images": list(tag_images or message.get("images") or ()),
+            "Images": list(message.get("images") or ()),
             "ToolCalls": calls,
             "ToolName": _text(message.get("tool_name")),
             "ToolCallID": _text(message.get("tool_call_id")),

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import date
 
 from . import analysis
-from .errors import TemplateError
 from .machine import Limits
 from .program import Program
 from .syntax.nodes import Action, Body, Command, Field, Pipe
@@ -97,6 +96,3 @@ def thinking_tags(template: Template) -> tuple[str, str] | None:
 def tool_call_tag(template: Template) -> str:
     """The text that starts a tool call; ``{`` if the template shows none."""
     return template.tool_call_tag
-
-
-__all__ = ["DEFAULT_LIMITS", "Template", "TemplateError", "thinking_tags", "tool_call_tag"]

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from modelfile_grammar.template import Limits, Template, TemplateError, TemplateSyntaxError
-from modelfile_grammar.template.program import Program
 from modelfile_grammar.template.gotext.quoting import to_text
+from modelfile_grammar.template.program import Program
 
 REFERENCE = Path(__file__).parent.parent / "go_reference"
 TODAY = date(2026, 8, 21)

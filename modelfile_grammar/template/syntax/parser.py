@@ -41,7 +41,7 @@ MAX_LENGTH = 1024 * 1024
 """Characters of a template. Real ones have a few thousand; parsing this many takes seconds."""
 
 MAX_DEPTH = 100
-"""How deep parentheses and control structures may nest, an ``else if`` counting as one level."""
+"""How deep parentheses and control structures may nest; an ``else if`` and a pipeline's stage count as one level."""
 
 
 def parse_template(text: str) -> Body:
@@ -144,7 +144,7 @@ class _ToNodes(Transformer[Token, list[Item]]):
         for stage, command in enumerate(commands[1:], 2):
             if isinstance(command.operands[0], Dot | Nil | Literal | HugeNumber):
                 raise _Refused(command.at, f"non executable command in pipeline stage {stage}")
-        depth = _deeper(at, *(one for command in commands for one in command.operands))
+        depth = _deeper(at, *(one for command in commands for one in command.operands), levels=len(commands))
         return Pipe(at, tuple(names), assigns, commands, depth)
 
     def declaration(self, tokens: list[Token]) -> tuple[str, bool]:
@@ -220,8 +220,9 @@ def _tail(parts: list[object]) -> Body | None:
     return tuple(parts[0]) if isinstance(parts[0], list) else (parts[0],)  # type: ignore[return-value]
 
 
-def _deeper(at: int, *children: object) -> int:
-    depth = 1 + max((getattr(child, "depth", 0) for child in children), default=0)
+def _deeper(at: int, *children: object, levels: int = 1) -> int:
+    """The depth of a node over its children; evaluating one stage of a pipeline stacks on the stages before it."""
+    depth = levels + max((getattr(child, "depth", 0) for child in children), default=0)
     if depth > MAX_DEPTH:
         raise _Refused(at, f"nested more than {MAX_DEPTH} levels deep")
     return depth

@@ -113,7 +113,13 @@ def test_limits_are_the_callers() -> None:
 
 def test_nesting_has_a_limit_in_the_text() -> None:
     assert Template.parse("{{ " + "(" * 90 + "1" + ")" * 90 + " }}").render({}) == "1"
-    for deep in ("{{ " + "(" * 999 + "1" + ")" * 999 + " }}", "{{ if 1 }}" * 999 + "{{ end }}" * 999):
+    stages = "{{ 1" + " | print" * 90 + " }}"
+    assert Template.parse(stages).render({}) == "1"
+    for deep in (
+        stages.replace("print", "print | print"),
+        "{{ " + "(" * 999 + "1" + ")" * 999 + " }}",
+        "{{ if 1 }}" * 999 + "{{ end }}" * 999,
+    ):
         with pytest.raises(TemplateSyntaxError, match="levels deep"):
             Template.parse(deep)
 
