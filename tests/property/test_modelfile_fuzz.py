@@ -37,6 +37,7 @@ ACTIONS += ['printf "%v%v%v" . . .', "html .", "js .", "urlquery .", "eq . 1", "
 ACTIONS += ["$x = print $x $x", "."]
 PIECES = [f"{{{{{left}{action}{right}}}}}" for action in ACTIONS for left, right in ((" ", " "), ("- ", " -"))]
 PIECES += ["text", "\n ", "{{", "}}", "{{`", "é", "`}}", '{{ "', '" }}', "'"]
+PIECES += ["{{ 1" + " | print" * 300 + " }}", "{{ " + "(" * 200, "{{ if 1 }}" * 150, "{{ " + ".a" * 500 + " }}"]
 TEMPLATES = st.one_of(
     st.lists(st.sampled_from(PIECES), max_size=30).map("".join),
     st.text(max_size=80).map(lambda text: "{{" + text + "}}"),
