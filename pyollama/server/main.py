@@ -12,7 +12,7 @@ from hypercorn.config import Config as HypercornConfig
 
 import pyollama
 from pyollama.config import Address, Settings
-from pyollama.errors import CannotListen
+from pyollama.errors import CannotListen, PyollamaError
 from pyollama.scheduler import Scheduler
 from pyollama.server import log as server_log
 from pyollama.server.app import App, Services, make_app
@@ -23,6 +23,7 @@ from pyollama.store import Store
 IDLE_SECONDS = 300.0  # how long a connection without a request stays open
 GRACE_SECONDS = 0.5  # for answers under way when the server stops
 BACKLOG = 1024
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 EXIT_INTERRUPTED = 130
 MAX_HEAD_BYTES = 64 << 10  # request line and headers
 _UNLIMITED = 1 << 62
@@ -34,13 +35,22 @@ http_log = logging.getLogger("pyollama.server.http")
 def serve(settings: Settings) -> None:
     """Run the server until SIGINT or SIGTERM, then unload all models and return. A second signal exits at once.
 
+    Call it in the main thread, as the last thing of a process: the signals stay ours, so that the second one also
+    counts while the process ends.
+
     Raises:
         CannotListen: the socket cannot be bound. Nothing was started.
         BadOrigin: the configured origins make no sense.
+        StoreError: the folder of models cannot be used.
     """
     server_log.set_up(settings.debug)
     with _bind(settings.host) as listener:
-        trio.run(_serve, settings, listener, strict_exception_groups=True)
+        for number in STOP_SIGNALS:
+            signal.signal(number, lambda *_: os._exit(EXIT_INTERRUPTED))  # holds where _watch_signals does not
+        try:
+            trio.run(_serve, settings, listener)
+        except ExceptionGroup as group:
+            raise _reason(group) or group from None
 
 
 async def _serve(settings: Settings, listener: socket.socket) -> None:
@@ -48,11 +58,11 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
     log.info("server config", extra={"env": settings.effective()})
     scheduler = Scheduler(settings)
     app = make_app(Services(settings, store, scheduler))
-    await trio.to_thread.run_sync(store.prune)
+    stopping = trio.Event()
     async with trio.open_nursery() as nursery:
-        await nursery.start(scheduler.run)
-        stopping = trio.Event()
         await nursery.start(_watch_signals, stopping)
+        await trio.to_thread.run_sync(store.prune)
+        await nursery.start(scheduler.run)
         await run_app(app, listener, stopping)
         nursery.cancel_scope.cancel()
 
@@ -92,13 +102,21 @@ def _config() -> HypercornConfig:
 
 
 async def _watch_signals(stopping: trio.Event, *, task_status: trio.TaskStatus[None]) -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    """Set ``stopping`` at the first signal; after it the handlers of ``serve`` are back."""
+    with trio.open_signal_receiver(*STOP_SIGNALS) as signals:
         task_status.started()
-        async for number in signals:
-            if stopping.is_set():
-                os._exit(EXIT_INTERRUPTED)
-            log.info("stopping", extra={"signal": signal.Signals(number).name})
-            stopping.set()
+        number = await anext(signals)
+    log.info("stopping", extra={"signal": signal.Signals(number).name})
+    stopping.set()
+
+
+def _reason(group: BaseExceptionGroup[BaseException]) -> PyollamaError | None:
+    """The error of ours that ended the server, out of the groups that nurseries wrap around it."""
+    for error in group.exceptions:
+        found = _reason(error) if isinstance(error, BaseExceptionGroup) else error
+        if isinstance(found, PyollamaError):
+            return found
+    return None
 
 
 def _bind(address: Address) -> socket.socket:

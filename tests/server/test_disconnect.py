@@ -132,6 +132,20 @@ def test_a_stop_in_mid_stream_does_not_wait_for_its_end(tmp_path: Path, smollm2:
             assert time.monotonic() - started < 5
 
 
+def test_a_second_signal_ends_the_server_at_once(tmp_path: Path, smollm2: Path) -> None:
+    with server_process(tmp_path) as stopping:
+        digest, _ = stopping.store.blobs.add_file(smollm2)
+        stopping.create("smollm", files={"smollm2.gguf": str(digest)})
+        with stopping.connect() as client:
+            body = {"model": "smollm", "prompt": "Tell me a long story.", "raw": True}
+            client.sendall(request("/api/generate", body))
+            client.recv(1)
+            stopping.process.send_signal(signal.SIGINT)
+            while not any("msg=stopping" in line for line in stopping.log):
+                pass
+            assert stopping.stop(signal.SIGINT) == 130
+
+
 def test_a_taken_port_is_a_clear_error(server: ServerProcess, tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match=rf"listen tcp 127.0.0.1:{server.port}: bind: address already in use"):
         with server_process(tmp_path, OLLAMA_HOST=f"127.0.0.1:{server.port}"):
