@@ -21,11 +21,11 @@ from pyollama.errors import GGUFError, NotGGUF
 from pyollama.native.gguf_types import TENSOR_TYPES, VALUE_TYPES, Tensor
 
 # Limits. Generous against every file seen in the wild, small against memory.
-cdef uint64_t MAX_KEYS = 1 << 16
+cdef uint64_t MAX_KEYS = 1 << 14
 cdef uint64_t MAX_KEY_BYTES = 65_535
 cdef uint64_t MAX_TEXT_BYTES = 16 << 20
 cdef uint64_t MAX_TOKEN_BYTES = 65_535
-cdef uint64_t MAX_TENSORS = 1 << 16
+cdef uint64_t MAX_TENSORS = 1 << 15
 cdef uint64_t MAX_TENSOR_NAME_BYTES = 64
 cdef uint64_t MAX_RANK = 4
 cdef uint64_t MAX_ALIGNMENT = 1 << 16
@@ -34,7 +34,7 @@ cdef uint64_t TABLE_BUDGET = MAX_TENSORS * (8 + MAX_TENSOR_NAME_BYTES + 4 + MAX_
 cdef uint64_t SMALLEST_KEY = 8 + 4 + 1
 cdef uint64_t SMALLEST_TENSOR = 8 + 4 + 4 + 8
 cdef uint64_t FIRST_READ = 1 << 16
-cdef uint64_t EAGER_TEXT_BYTES = 4 << 20  # decoded while reading, all texts together; the rest when asked for
+cdef uint64_t EAGER_TEXT_BYTES = 1 << 20  # decoded while reading, all texts together; the rest when asked for
 cdef uint64_t MAX_INT64 = 0x7FFF_FFFF_FFFF_FFFF
 
 cdef uint32_t TYPE_STRING = 8
@@ -139,7 +139,7 @@ cdef class _Reader:
 
     cdef int fill(self, uint64_t end) except -1:
         """Read on, at least to end and in doubling steps, so that memory follows what was really read."""
-        cdef uint64_t target = min(self.size, max(end, 2 * self.filled, FIRST_READ))
+        cdef uint64_t target = min(self.size, self.limit, max(end, 2 * self.filled, FIRST_READ))
         PyByteArray_Resize(self.source.data, target)
         with memoryview(self.source.data) as view:
             while self.filled < target:

@@ -137,6 +137,21 @@ def test_random_mutations_read_or_raise_our_error(sample: Sample, tmp_path: Path
     assert MUTATIONS // 10 < refused < MUTATIONS
 
 
+def test_the_largest_header_that_is_allowed_stays_within_memory(tmp_path: Path) -> None:
+    rare = "\U0001f999" + "x" * 3_000  # one wide character makes the decoded text four times as large
+    metadata: dict[str, object] = {f"key.{i:05}.{'k' * 100}": rare if i % 64 == 0 else [True] for i in range(16_000)}
+    filler = (64 << 20) - len(write_gguf(metadata)) - 1_000
+    metadata["filler"] = b"\xff" * (16 << 20)
+    metadata["more"] = Typed("string", [b"x" * (16 << 20)] * (filler // (16 << 20) - 1))
+    tensors = [TensorSpec(f"{i:05}" + "t" * 50, shape=(1, 1, 1, 1)) for i in range(32_000)]
+    path = tmp_path / "model.gguf"
+    path.write_bytes(write_gguf(metadata, tensors))
+    with bounded_memory():
+        header = read_header(path)
+        assert (len(header.metadata), len(header.tensors)) == (16_002, 32_000)
+        assert header.metadata["key.00064." + "k" * 100] == rare
+
+
 scalars = st.one_of(
     st.booleans(),
     st.integers(0, 2**32 - 1),
