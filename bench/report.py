@@ -28,8 +28,8 @@ def page(results: Results, *, threads: int, rounds: int) -> str:
     lines = [
         "# Benchmarks",
         "",
-        "Written by `python -m bench` (see `make bench`). The figures of a column come from one run on one machine, the",
-        f"parties taking turns; each is the median of {rounds} rounds after one to warm up. {threads} threads.",
+        "Written by `python -m bench` (see `make bench`). The figures of a column come from one run on one machine,",
+        f"the parties taking turns; each is the median of {rounds} rounds after one to warm up. {threads} threads.",
         "",
         *(f"- {key}: {value}" for key, value in results["machine"].items() if value),
         f"- peer: {results['peer']} (llama.cpp's server, 8 slots)",

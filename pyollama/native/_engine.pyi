@@ -76,7 +76,9 @@ class Engine:
         seed: int = -1,
     ) -> None:
         """Submit a completion. Tokenises in the calling thread without the GIL; all else comes as events."""
-    def embed(self, id: int, texts: Sequence[str], *, n_ctx: int, truncate: bool = True, normalize: bool = True) -> None:
+    def embed(
+        self, id: int, texts: Sequence[str], *, n_ctx: int, truncate: bool = True, normalize: bool = True
+    ) -> None:
         """Submit texts to embed, many per batch. Answered by one Embedded or Failed event."""
     def cancel(self, id: int) -> None:
         """Stop one request. Idempotent; its finish event still arrives."""
