@@ -15,7 +15,7 @@ from typing import Any
 
 import trio
 from hypercorn.config import Config
-from hypercorn.events import Event, RawData
+from hypercorn.events import Closed, Event, RawData
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
@@ -32,12 +32,21 @@ class DirectTCPServer(TCPServer):
         super().__init__(app, config, context, ConnectionState({SEND_CHUNK: self.send_chunk}), stream)  # type: ignore[arg-type]
 
     async def protocol_send(self, event: Event) -> None:
-        if isinstance(event, RawData) and not self.send_lock.locked():
-            rest = _send_now(self.stream, event.data)
-            if not rest:
-                return
-            event = RawData(rest)
-        await super().protocol_send(event)
+        """Unlike Hypercorn's, cancelling this works: a client that does not read must not keep the server from ending.
+
+        What it leaves half-sent is the end of its connection.
+        """
+        if not isinstance(event, RawData):
+            await super().protocol_send(event)
+        elif rest := event.data if self.send_lock.locked() else _send_now(self.stream, event.data):
+            await self._send_patiently(rest)
+
+    async def _send_patiently(self, data: bytes) -> None:
+        async with self.send_lock:
+            try:
+                await self.stream.send_all(data)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                await self.protocol.handle(Closed())
 
     async def send_chunk(self, data: bytes) -> None:
         """Send one chunk of an HTTP/1.1 answer whose head was sent with ``Transfer-Encoding: chunked``."""

@@ -73,6 +73,31 @@ async def test_a030_a_client_that_leaves_frees_the_engine(
                 await until(lambda: not server.requests_running())
 
 
+FLOODS = """
+for command in inbox:
+    if isinstance(command, wire.Generate):
+        for _ in range(2000):
+            send(wire.Piece(command.id, "x" * 10_000))
+"""
+
+
+@pytest.mark.parametrize("leave", [half_close, reset, None])
+async def test_a_client_that_does_not_read_keeps_nothing_from_ending(
+    tmp_path: Path, leave: Callable[[socket.socket], None] | None
+) -> None:
+    async with scripted_server(tmp_path, FLOODS) as server:
+        await trio.to_thread.run_sync(store_model, server.store, "base", header_only())
+        with server.connect() as client:
+            client.sendall(request("/api/generate", {"model": "base", "prompt": "x"}))
+            await trio.to_thread.run_sync(client.recv, 1)
+            with trio.fail_after(5):
+                if leave is not None:
+                    leave(client)
+                    await until(lambda: not server.requests_running())
+                else:
+                    await server.stop()
+
+
 def test_the_next_request_after_a_disconnect_is_right(server: ServerProcess) -> None:
     ask = {"model": "smollm", "prompt": "Why is the sky blue?", "options": {"num_predict": 12, "temperature": 0}}
     expected = server.generate(**ask)["response"]
@@ -110,7 +135,7 @@ def test_a_signal_unloads_everything_and_ends_with_success(tmp_path: Path, smoll
         assert len(runners) == 1
 
         started = time.monotonic()
-        assert server.stop(number) == 0
+        assert server.end(number) == 0
 
         assert time.monotonic() - started < 5
         assert not any(Path(f"/proc/{pid}").exists() for pid in runners)
@@ -128,7 +153,7 @@ def test_a_stop_in_mid_stream_does_not_wait_for_its_end(tmp_path: Path, smollm2:
             )
             client.recv(1)
             started = time.monotonic()
-            assert server.stop() == 0
+            assert server.end() == 0
             assert time.monotonic() - started < 5
 
 
@@ -143,7 +168,7 @@ def test_a_second_signal_ends_the_server_at_once(tmp_path: Path, smollm2: Path) 
             stopping.process.send_signal(signal.SIGINT)
             while not any("msg=stopping" in line for line in stopping.log):
                 pass
-            assert stopping.stop(signal.SIGINT) == 130
+            assert stopping.end(signal.SIGINT) == 130
 
 
 def test_a_taken_port_is_a_clear_error(server: ServerProcess, tmp_path: Path) -> None:

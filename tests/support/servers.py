@@ -37,6 +37,7 @@ class Server:
     def __init__(self, port: int, models: Path, scheduler: Scheduler | None = None) -> None:
         self.port = port
         self.scheduler = scheduler
+        self.stopping = trio.Event()
         self.url = f"http://127.0.0.1:{port}"
         self.store = Store(models)
         self.http = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
@@ -77,6 +78,12 @@ class Server:
         """The rows of /api/ps by name."""
         return {row["name"]: row for row in self.http.get("/api/ps").json()["models"]}
 
+    async def stop(self) -> None:
+        """What a signal does to a real server; waits until no request runs. Only in the test's own process."""
+        self.stopping.set()
+        while self.requests_running():  # noqa: ASYNC110  # there is no event for it
+            await trio.sleep(0.01)
+
     def requests_running(self) -> int:
         """How many requests hold a model. Only of a server in the test's own process."""
         assert self.scheduler is not None
@@ -105,7 +112,7 @@ class ServerProcess(Server):
         self.process = process
         self.log = log
 
-    def stop(self, number: int = signal.SIGTERM) -> int:
+    def end(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and wait for the exit status."""
         self.process.send_signal(number)
         return self.process.wait(20)
@@ -156,7 +163,6 @@ async def scripted_server(models: Path, script: str, **settings: Any) -> AsyncIt
         async with trio.open_nursery() as nursery:
             await nursery.start(scheduler.run)
             app = make_app(Services(values, server.store, scheduler))
-            stopping = trio.Event()
-            await nursery.start(run_app, app, listener, stopping)
+            await nursery.start(run_app, app, listener, server.stopping)
             yield server
             nursery.cancel_scope.cancel()
