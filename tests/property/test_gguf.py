@@ -166,7 +166,7 @@ arrays = st.one_of(
 keys = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=30)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(keys.filter(lambda key: not key.startswith("general.")), scalars | arrays, max_size=10))
 def test_reading_inverts_writing(tmp_path: Path, metadata: dict[str, object]) -> None:
     path = tmp_path / "model.gguf"
