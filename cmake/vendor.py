@@ -1,6 +1,7 @@
-"""Bring the vendored native source tree into place: fetch, verify, trim.
+"""Bring the vendored native source tree into place: fetch, verify, trim, patch.
 
-Run by cmake/Vendor.cmake as ``python vendor.py LOCK DESTINATION``. Needs only the standard library and pip.
+Run by cmake/Vendor.cmake as ``python vendor.py LOCK DESTINATION``, with vendor_patches.toml beside LOCK.
+Needs only the standard library and pip.
 Leaves DESTINATION complete or absent, never half-written.
 """
 
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import tomllib
 from pathlib import Path, PurePosixPath
 
 # What we compile, plus the GPU backends that a user may switch on (docs/howto/gpu.md).
@@ -108,8 +110,23 @@ def unpack(archive: Path, lock: dict[str, str], target: Path) -> None:
                 out.write_bytes(content.read())
 
 
+def patch(tree: Path, patches: Path) -> None:
+    """Apply vendor_patches.toml. Each old text must stand in its file exactly once."""
+    for change in tomllib.loads(patches.read_text())["patch"]:
+        path = tree / change["file"]
+        text = path.read_text() if path.exists() else ""
+        if text.count(change["old"]) != 1:
+            raise VendorError(f"{patches.name} does not fit {change['file']}: {change['why'].strip()}")
+        path.write_text(text.replace(change["old"], change["new"]))
+
+
+def stamp(lock_path: Path, patches: Path) -> str:
+    """What the tree in place was made from. cmake/Vendor.cmake computes the same."""
+    return " ".join(hashlib.sha256(path.read_bytes()).hexdigest() for path in (lock_path, patches))
+
+
 def main(lock_path: Path, destination: Path) -> None:
-    lock = read_lock(lock_path)
+    lock, patches = read_lock(lock_path), lock_path.with_name("vendor_patches.toml")
     destination.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".vendor-") as work:
         print(f"fetching {lock['package']} {lock['version']} for its native sources", flush=True)
@@ -117,7 +134,8 @@ def main(lock_path: Path, destination: Path) -> None:
         verify(archive, lock["sha256"])
         tree = Path(work) / "tree"
         unpack(archive, lock, tree)
-        (tree / "PINNED").write_text(lock["sha256"] + "\n")
+        patch(tree, patches)
+        (tree / "PINNED").write_text(stamp(lock_path, patches) + "\n")
         if destination.exists():
             shutil.rmtree(destination)
         tree.replace(destination)

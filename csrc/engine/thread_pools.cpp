@@ -16,6 +16,7 @@ template <typename Function> Function cpu_function(const char * name) {
 ggml_threadpool * new_pool(int n_threads) {
     const auto create = cpu_function<decltype(&ggml_threadpool_new)>("ggml_threadpool_new");
     ggml_threadpool_params params = ggml_threadpool_params_default(n_threads);
+    params.poll = 1;  // some milliseconds: enough between two steps, and an idle model leaves the processor alone
     return create ? create(&params) : nullptr;
 }
 

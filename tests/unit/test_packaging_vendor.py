@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from types import ModuleType
@@ -52,6 +53,7 @@ def archive(tmp_path: Path) -> Path:
 
 
 Fetch = Callable[[str], Path]
+PATCHES = "vendor_patches.toml"
 
 
 @pytest.fixture
@@ -65,6 +67,8 @@ def fetch(vendor: ModuleType, archive: Path, tmp_path: Path, monkeypatch: pytest
         pins = vendor.read_lock(ROOT / "cmake/vendor.lock") | {"sha256": pinned}
         lock = tmp_path / "vendor.lock"
         lock.write_text("".join(f"{key} = {value}\n" for key, value in pins.items()))
+        if not (patches := lock.with_name(PATCHES)).exists():
+            patches.write_text("patch = []\n")
         vendor.main(lock, tmp_path / "third_party/llama.cpp")
         return tmp_path / "third_party/llama.cpp"
 
@@ -72,14 +76,16 @@ def fetch(vendor: ModuleType, archive: Path, tmp_path: Path, monkeypatch: pytest
     return run
 
 
-def test_the_pinned_archive_is_unpacked_and_trimmed(fetch: Fetch, archive: Path, tmp_path: Path) -> None:
+def test_the_pinned_archive_is_unpacked_and_trimmed(
+    vendor: ModuleType, fetch: Fetch, archive: Path, tmp_path: Path
+) -> None:
     pinned = hashlib.sha256(archive.read_bytes()).hexdigest()
 
     tree = fetch(pinned)
 
     files = {str(path.relative_to(tree)) for path in tree.rglob("*") if path.is_file()}
     assert files == {"LICENSE", "PINNED", "include/llama.h", "src/models/llama.cpp"}
-    assert (tree / "PINNED").read_text().strip() == pinned
+    assert (tree / "PINNED").read_text().strip() == vendor.stamp(tmp_path / "vendor.lock", tmp_path / PATCHES)
     assert not list(tmp_path.rglob("outside.h"))
     assert [path.name for path in tree.parent.iterdir()] == ["llama.cpp"]
 
@@ -104,6 +110,26 @@ def test_a_failed_fetch_keeps_the_tree_that_was_there(fetch: Fetch, tmp_path: Pa
         fetch("0" * 64)
 
     assert old.read_text() == "old"
+
+
+def test_a_patch_that_does_not_fit_stops_the_build(fetch: Fetch, archive: Path, tmp_path: Path) -> None:
+    change = '[[patch]]\nfile = "include/llama.h"\nwhy = "for speed"\nold = "not there"\nnew = ""\n'
+    (tmp_path / PATCHES).write_text(change)
+
+    with pytest.raises(Exception, match=r"does not fit include/llama\.h: for speed"):
+        fetch(hashlib.sha256(archive.read_bytes()).hexdigest())
+
+    assert not list((tmp_path / "third_party").iterdir())
+
+
+def test_our_patches_stand_in_the_tree_that_is_built() -> None:
+    tree = ROOT / "third_party/llama.cpp"
+    if not tree.exists():
+        pytest.skip("built from another tree")
+
+    changes = tomllib.loads((ROOT / "cmake" / PATCHES).read_text())["patch"]
+
+    assert all((tree / change["file"]).read_text().count(change["new"]) == 1 for change in changes)
 
 
 def test_a_failing_download_is_reported_in_words(vendor: ModuleType, tmp_path: Path) -> None:
