@@ -21,6 +21,7 @@ void Scheduler::submit(std::unique_ptr<Request> request) {
 }
 
 Status Scheduler::step() {
+    const int64_t begin = now_ns();
     drop_cancelled();
     resume_parked();
     shift_full();  // before others may share what moves
@@ -36,8 +37,26 @@ Status Scheduler::step() {
         }
     }
     sweep();
-    flush();
+    send(now_ns() - begin);
     return status;
+}
+
+// Only text of requests that go on may wait: with it the next step is certain. A prompt would make that step a long one.
+void Scheduler::send(int64_t step_ns) {
+    const auto is_piece = [](const Event & event) { return std::holds_alternative<Piece>(event); };
+    const auto decodes = [](const Owned & request) { return !request->prefilling(); };
+    const bool next_is_short = !running_.empty() && waiting_.empty() && parked_.empty() &&
+                               std::all_of(running_.begin(), running_.end(), decodes);
+    if (!next_is_short || !pace_.may_wait(now_ns(), step_ns) || !std::all_of(outbox_.begin(), outbox_.end(), is_piece)) {
+        flush();
+    }
+}
+
+void Scheduler::flush() {
+    if (!outbox_.empty()) {
+        events_.push(outbox_);
+        pace_.sent(now_ns());
+    }
 }
 
 // Decode rows in order of admission, then prompt rows as the budget allows; never more than there are cells.

@@ -11,6 +11,7 @@
 #include "engine/context.hpp"
 #include "engine/events.hpp"
 #include "engine/memory/kv_pool.hpp"
+#include "engine/schedule/pace.hpp"
 #include "engine/schedule/planner.hpp"
 #include "engine/memory/prefix_cache.hpp"
 #include "engine/schedule/request.hpp"
@@ -69,7 +70,8 @@ class Scheduler {
     void end(Request & request);
     void fail(Request & request, const Status & why);
     void sweep();  // removes requests that ended
-    void flush() { events_.push(outbox_); }
+    void send(int64_t step_ns);  // the step's events, unless they may wait for the next step's
+    void flush();
 
     const Model & model_;
     Context & context_;
@@ -78,6 +80,7 @@ class Scheduler {
     KvPool pool_;
     PrefixCache cache_{pool_};
     CostModel cost_;
+    Pace pace_;
     std::vector<Owned> running_;
     std::deque<Owned> waiting_;
     std::deque<Owned> parked_;
