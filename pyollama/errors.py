@@ -190,13 +190,13 @@ class NotEnoughMemory(PyollamaError):
 
 
 class RunnerLost(PyollamaError):
-    """The model's process ended while it had work. The model is loaded anew by the next request."""
+    """The model's process ended while it had work; ``cause`` says how. The next request loads the model anew."""
 
     def __init__(self, cause: str = "") -> None:
         self.cause = cause
         super().__init__(
             "model runner has unexpectedly stopped, this may be due to resource limitations or an internal error, "
-            "check ollama server logs for details" + (f": {cause}" if cause else "")
+            "check ollama server logs for details"
         )
 
 
