@@ -31,6 +31,8 @@ def page(results: Results, *, threads: int, rounds: int) -> str:
         "Written by `python -m bench` (see `make bench`). The figures of a column come from one run on one machine,",
         f"the parties taking turns; each is the best of {rounds} rounds, since other work on a machine can only slow a",
         f"party down. {threads} threads.",
+        "The peer is its published wheel (portable, AVX2, OpenMP); ours and the plain loop are built for this machine,",
+        "both from the patched tree. Text of steps below 10 ms goes out together, 20 ms at most.",
         "",
         *(f"- {key}: {value}" for key, value in results["machine"].items() if value),
         f"- peer: {results['peer']} (llama.cpp's server, 8 slots)",
