@@ -12,18 +12,18 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 def decode(source: bytes | str) -> str:
     """The text of a Modelfile. Never fails: what is not text becomes U+FFFD, U+0000 is dropped.
 
-    A byte-order mark chooses UTF-8 or UTF-16 and is dropped; without one the bytes are UTF-8.
+    A byte-order mark chooses UTF-8 or UTF-16; without one the bytes are UTF-8. Marks at the start are dropped.
     """
-    text = _decode_bytes(source) if isinstance(source, bytes) else source.removeprefix("\ufeff")
-    return _SURROGATES.sub("\ufffd", text).replace("\0", "")
+    text = _decode_bytes(source) if isinstance(source, bytes) else source
+    return _SURROGATES.sub("\ufffd", text).replace("\0", "").lstrip("\ufeff")
 
 
 def _decode_bytes(source: bytes) -> str:
     if source.startswith(codecs.BOM_UTF16_LE):
-        return source[2:].decode("utf-16-le", "replace")
+        return source.decode("utf-16-le", "replace")
     if source.startswith(codecs.BOM_UTF16_BE):
-        return source[2:].decode("utf-16-be", "replace")
-    return source.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
+        return source.decode("utf-16-be", "replace")
+    return source.decode("utf-8", "replace")
 
 
 def line_of(text: str, line: int) -> str:

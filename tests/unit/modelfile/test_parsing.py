@@ -71,6 +71,15 @@ def test_the_tree_keeps_every_character() -> None:
     assert str(parse(source)) == source
 
 
+@pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b"\xef\xbb\xbf" * 2, b"\xff\xfe", b"\xff\xfe" * 2, b"\xfe\xff"])
+def test_marks_at_the_start_are_no_part_of_the_text(mark: bytes) -> None:
+    encoding = {b"\xef": "utf-8", b"\xff": "utf-16-le", b"\xfe": "utf-16-be"}[mark[:1]]
+    tree = parse(mark + "FROM x\n".encode(encoding))
+
+    assert str(tree) == "FROM x\n"
+    assert parse("\ufeffFROM x\n") == tree
+
+
 def test_nodes_know_their_lines() -> None:
     tree = parse('# c\n\nFROM x\nSYSTEM """a\nb"""\nPARAMETER top_k 1\n')
 
