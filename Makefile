@@ -41,6 +41,7 @@ bench: .venv/installed-dev $(MODEL)
 	PATH="$(abspath $(BIN)):$$PATH" cmake -S . -B build/bench -G Ninja -DPYOLLAMA_BENCH=ON \
 	    -DPython_EXECUTABLE=$(abspath $(BIN))/python
 	$(BIN)/cmake --build build/bench --target llama_loop requantize
+	$(BIN)/python bench/grammar.py
 	$(BIN)/python -m bench $(MODEL) --docs docs/reference/benchmarks.md
 
 dist: .venv/installed-dev

@@ -1,16 +1,22 @@
 """Chat templates that we know: the Jinja text a model file carries, and our Go template that does the same.
 
-``texts/NAME.N.jinja`` holds texts to recognise, ``templates/NAME.gotmpl`` what to use instead.
+``texts/NAME.N.jinja`` holds texts to recognise, ``templates/NAME.gotmpl`` what to use instead. In a text, ``«296»``
+stands for so many characters of prose, whatever it says: a default system text that belongs to one model.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import NamedTuple
 
-from .distance import edit_distance
+from .distance import ANY, edit_distance
 from .jinja import jinja_capabilities, prefer_jinja
+from .labels import labels
+
+_PROSE = re.compile("«([0-9]+)»")
 
 LIMIT = 100
 """Texts that differ in this many characters or more are not the same template."""
@@ -55,13 +61,15 @@ class Known:
 
 
 def detect(jinja: str) -> Known | None:
-    """The known template nearest to a chat template of a model file, if any is near enough."""
+    """The known template nearest to a chat template of a model file, if any is near enough and has the same labels."""
     text = jinja.replace("\r\n", "\n")
     best: tuple[int, str] | None = None
-    for name, known in _texts():
-        distance = edit_distance(known, text, LIMIT if best is None else best[0])
+    for entry in _entries():
+        if not all(label in text for label in entry.labels):
+            continue
+        distance = edit_distance(entry.text, text, LIMIT if best is None else best[0])
         if distance is not None:
-            best = distance, name
+            best = distance, entry.name
     return known_template(best[1], best[0]) if best is not None else None
 
 
@@ -76,12 +84,25 @@ def known_template(name: str, distance: int = 0) -> Known:
     return Known(name, text, stop, distance)
 
 
+class _Entry(NamedTuple):
+    """A text to recognise."""
+
+    name: str
+    text: str
+    labels: frozenset[str]
+    """Two formats can differ in a few characters of their labels, so these count more than the distance."""
+
+
 @cache
-def _texts() -> list[tuple[str, str]]:
-    """Name and Jinja text of every entry, in a fixed order."""
+def _entries() -> list[_Entry]:
+    """In a fixed order."""
     folder = resources.files(__package__).joinpath("texts")
     files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".jinja")), key=lambda file: file.name)
-    return [(file.name.rsplit(".", 2)[0], file.read_text("utf-8")) for file in files]
+    return [_entry(file.name.rsplit(".", 2)[0], file.read_text("utf-8")) for file in files]
+
+
+def _entry(name: str, text: str) -> _Entry:
+    return _Entry(name, _PROSE.sub(lambda prose: ANY * int(prose[1]), text), labels(_PROSE.sub("\n", text)))
 
 
 __all__ = ["LIMIT", "STOPS", "Known", "detect", "jinja_capabilities", "known_template", "prefer_jinja"]

@@ -1,6 +1,5 @@
 """What the numbered cases leave open: places of errors, limits, safety, speed."""
 
-import time
 from contextlib import suppress
 from typing import Any
 
@@ -70,13 +69,10 @@ def test_a_run_time_error_names_the_place(text: str, message: str) -> None:
         ("{{ range 999 }}{{ html . $ $ $ }}{{ end }}", "characters"),
     ],
 )
+@pytest.mark.timeout(20)
 def test_a_template_without_end_fails_soon(text: str, complaint: str) -> None:
-    started = time.monotonic()
-
     with pytest.raises(TemplateRunError, match=complaint):
         Template.parse(text).render({"S": "x" * 100_000})
-
-    assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize(
@@ -92,13 +88,10 @@ def test_a_template_without_end_fails_soon(text: str, complaint: str) -> None:
     ],
     ids=range(7),
 )
+@pytest.mark.timeout(40)
 def test_parsing_takes_time_in_proportion_to_the_text(text: str) -> None:
-    started = time.monotonic()
-
     with suppress(TemplateSyntaxError):
         Template.parse(text)
-
-    assert time.monotonic() - started < 20
 
 
 def test_limits_are_the_callers() -> None:
