@@ -16,7 +16,7 @@ import threading
 import time
 import weakref
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pyollama.store.digests import Digest
@@ -57,6 +57,7 @@ class Guard:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._pins: Counter[Digest] = Counter()
+        self._left: set[Digest] = set()
         self._file = _LockFile(root / LOCK_FILE)
         self._mutex = threading.RLock()  # held for microseconds, or for one sweep
         self._commit_mutex = threading.Lock()
@@ -117,7 +118,7 @@ class Guard:
             if time.monotonic() > deadline:
                 break
             time.sleep(_POLL_SECONDS)
-        _log.warning("another process is adding blobs to %s: unused ones stay until the next start", self._root)
+        _log.warning("another process is adding blobs to %s: unused ones stay for now", self._root)
         yield False
 
     def pin(self, digest: Digest) -> None:
@@ -132,6 +133,17 @@ class Guard:
 
     def pinned(self, digest: Digest) -> bool:
         return digest in self._pins
+
+    def leave(self, digests: Iterable[Digest]) -> None:
+        """Remember blobs that a sweep left only because an operation may need them: the next sweep looks again."""
+        with self._mutex:
+            self._left.update(digests)
+
+    def take_left(self) -> set[Digest]:
+        """What earlier sweeps left, once."""
+        with self._mutex:
+            left, self._left = self._left, set()
+            return left
 
     def _start_adding(self) -> bool:
         with self._mutex:

@@ -26,17 +26,23 @@ _log = logging.getLogger(__name__)
 
 
 def sweep(digests: Iterable[Digest], manifests: ManifestStore, blobs: BlobStore, guard: Guard) -> None:
-    """Remove those of ``digests`` that no readable manifest names and no one pinned. Not while holding ``adding``."""
-    candidates = set(digests)
+    """Remove those of ``digests``, and of what earlier sweeps left, that no readable manifest names and no one pinned.
+
+    Not while holding ``adding``. Sweep at the end of an operation even without ``digests``: what it pinned may have
+    lost its last manifest meanwhile.
+    """
+    candidates = set(digests) | guard.take_left()
     if not candidates:
         return
     with guard.sweeping() as alone:
         if not alone:
+            guard.leave(candidates)
             return
         candidates -= _used(manifests, strict=False)
-        for digest in candidates:
-            if not guard.pinned(digest):
-                blobs.remove(digest)
+        needed = {digest for digest in candidates if guard.pinned(digest)}
+        guard.leave(needed)
+        for digest in candidates - needed:
+            blobs.remove(digest)
 
 
 def prune(manifests: ManifestStore, blobs: BlobStore, guard: Guard, folder: Path, *, now: float | None = None) -> None:

@@ -61,6 +61,15 @@ def test_pins_end_with_their_operation(store: Store, root: Path) -> None:
     assert not store.guard.pinned(digest)
 
 
+def test_what_a_sweep_left_goes_with_the_next_one(store: Store, root: Path) -> None:
+    library.put_model(root, "a", [("system", b"needed")])
+    with store.guard.adding() as pins:
+        pins.add(Digest.of(b"needed"))
+        store.delete(ModelName.parse("a"))
+    store.sweep(set())
+    assert library.blobs(root) == set()
+
+
 def test_a_delete_does_not_sweep_while_another_process_adds(
     store: Store, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
