@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from pyollama.prompt import gotemplate, jinja
+from pyollama.prompt import gotemplate, images, jinja
 from pyollama.prompt.effort import Effort
 from pyollama.prompt.output import OutputParser
 from pyollama.prompt.thinking import ThinkingParser, opened_by
@@ -44,6 +44,11 @@ class Conversation:
         """The prompt with all messages in it. TemplateError, EngineRefused: the template failed."""
         return await self._render(self._messages)
 
+    async def preview(self, n_ctx: int | None) -> tuple[str, int]:
+        """The prompt that would be run, and how many images go with it. ``n_ctx``: tokens to fit it in; None: all."""
+        messages = self._messages if n_ctx is None else await fit(self._messages, n_ctx, self._count, too_long=-1)
+        return await self._render(messages), images.number_of(messages)
+
     async def shorten(self, n_ctx: int) -> str:
         """The prompt without the oldest messages, so that it has at most ``n_ctx`` tokens if that is possible."""
         return await self._render(await fit(self._messages, n_ctx, self._count))
@@ -60,6 +65,7 @@ class Conversation:
         return OutputParser(thinking, tools)
 
     async def _render(self, messages: Sequence[Message]) -> str:
+        messages = images.numbered(messages)
         if self._known.language == "go":
             return self._before + gotemplate.chat(self._known.template, messages, self._tools, self._effort)
         self._shim = await self._lease.render(jinja.request(messages, self._tools, self._effort))
@@ -67,7 +73,7 @@ class Conversation:
 
     async def _count(self, messages: list[Message]) -> int:
         (tokens,) = await self._lease.tokenize([await self._render(messages)])
-        return len(tokens)
+        return len(tokens) + images.TOKENS * images.number_of(messages)
 
     def _thinking(self, prompt: str) -> ThinkingParser | None:
         if self._known.language == "go":

@@ -40,7 +40,7 @@ def refuse_unsupported(call: Completion, pictures: list[bytes]) -> None:
     """Never an answer without what was asked for."""
     if _wants_format(bytes(call.format)):
         raise NotSupported("structured output (the field format)")
-    if pictures:
+    if pictures and not call.debug_render_only:
         raise NotSupported("image input")
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support import library
 from support.servers import ServerProcess, refusal
 
+from pyollama.store import Digest, ModelName
+
+EYE = library.tiny_gguf({"general.architecture": "clip", "clip.has_vision_encoder": True})
 SMALL = {"num_ctx": 96, "num_predict": 4}
 TOO_LONG_TO_CUT = "the prompt is longer than the context length currently available to the model; "
 
@@ -54,6 +58,37 @@ def test_a179_without_truncation_it_is_refused(server: ServerProcess, path: str)
     status, text = refusal(server.post(f"/api/{path}", model="smollm", options=SMALL, **body))
     assert status == 400
     assert text.startswith("request (") and "tokens) exceeds the available context size (96 tokens)" in text
+
+
+CONTENTS = "{{ range .Messages }}{{ .Content }} {{ end }}"
+
+
+def test_w7_without_truncation_nothing_is_dropped(server: ServerProcess) -> None:
+    server.create("contents", **{"from": "smollm"}, template=CONTENTS)
+    roles = ("system", "user", "assistant", "user")
+    messages = [{"role": role, "content": text} for role, text in zip(roles, ["s", "a b", "c d", "e f"], strict=True)]
+    body: dict[str, Any] = {"model": "contents", "messages": messages, "options": {"num_ctx": 4}}
+    assert server.rendered("/api/chat", **body, truncate=False) == "s a b c d e f "
+    assert server.rendered("/api/chat", **body) == "s e f "
+
+
+def test_a092_images_are_marked_and_count(server: ServerProcess) -> None:
+    eye, _ = server.store.blobs.add_bytes(EYE)
+    weights = server.store.open_model(ModelName.parse("smollm")).model_paths[0]
+    digest = Digest.parse(weights.name)
+    with_eye = {"files": {"eye.gguf": str(eye), "weights.gguf": str(digest)}}
+    server.create("seeing", **with_eye, template=CONTENTS)
+    old, new = {"role": "user", "content": "old", "images": ["QQ=="]}, {"role": "assistant", "content": "x"}
+    messages = [old, new, {"role": "user", "content": "see [img]", "images": ["Qg==", "Qw=="]}]
+
+    def preview(n_ctx: int) -> Any:
+        body = {"model": "seeing", "messages": messages, "options": {"num_ctx": n_ctx}, "_debug_render_only": True}
+        return server.post("/api/chat", **body).json()["_debug_info"]
+
+    assert preview(4096) == {"rendered_template": "[img-0]old x [img-2]see [img-1] ", "image_count": 3}
+    assert preview(2048) == {"rendered_template": "x [img-1]see [img-0] ", "image_count": 2}
+    answer = server.post("/api/generate", model="seeing", prompt="a", images=["QQ=="], _debug_render_only=True).json()
+    assert answer["_debug_info"] == {"rendered_template": "[img-0]a ", "image_count": 1}
 
 
 def test_a180_without_shifting_it_ends_at_the_end_of_the_context(server: ServerProcess) -> None:

@@ -55,9 +55,9 @@ async def _answer(
     if turns.forgets_thoughts(known.model.config.model_family, known.model.name.model):
         messages = turns.without_old_thoughts(messages)
     talk = Conversation(known, lease, messages, effort=effort, tools=call.tools or ())
-    prompt = await talk.prompt()
     if call.debug_render_only:
-        return _rendered(known, prompt)
+        return _rendered(known, *await talk.preview(lease.n_ctx(wish.options) if wish.truncate else None))
+    prompt = await talk.prompt()
     wish = wish.with_options(talk.options(wish.options))
     generation = await begin(current().exit_stack, lease, prompt, wish, talk.parser, shorten=talk.shorten)
     return await generation.respond(ChatLines(known.given), timer)
@@ -70,9 +70,9 @@ def _only(known: Known, reason: str) -> Response:
     )
 
 
-def _rendered(known: Known, prompt: str) -> Response:
+def _rendered(known: Known, prompt: str, n_images: int) -> Response:
     message = wire.AnsweredMessage("assistant", "")
-    info = wire.DebugInfo(prompt)
+    info = wire.DebugInfo(prompt, n_images)
     return answers.json(
         wire.ChatResponse(model=known.given, created_at=utc_now(), message=message, done=False, debug_info=info)
     )

@@ -9,6 +9,7 @@ from pyollama.errors import BadRequest, ModelNotFound
 from pyollama.prompt import gotemplate
 from pyollama.prompt import messages as turns
 from pyollama.prompt.effort import Effort
+from pyollama.prompt.images import numbered
 from pyollama.prompt.output import OutputParser
 from pyollama.scheduler.lease import Lease
 from pyollama.server import answers, requests
@@ -70,7 +71,7 @@ async def _answer(
     if call.raw or call.suffix or call.template:
         prompt = await _prompt(call, known, lease, effort)
         if call.debug_render_only:
-            return _rendered(known, prompt)
+            return _rendered(known, prompt, len(call.images or ()))
         plain = call.raw or not effort.on
         template = call.template or known.template
         generation = await begin(
@@ -78,9 +79,9 @@ async def _answer(
         )
         return await generation.respond(lines, timer)
     talk = Conversation(known, lease, _messages(call, known), effort=effort, before=await _memory(call, lease))
-    prompt = await talk.prompt()
     if call.debug_render_only:
-        return _rendered(known, prompt)
+        return _rendered(known, *await talk.preview(lease.n_ctx(wish.options) if wish.truncate else None))
+    prompt = await talk.prompt()
     wish = wish.with_options(talk.options(wish.options))
     generation = await begin(stack, lease, prompt, wish, talk.parser, shorten=talk.shorten)
     return await generation.respond(lines, timer)
@@ -94,12 +95,12 @@ async def _prompt(call: GenerateRequest, known: Known, lease: Lease, effort: Eff
     if call.suffix:
         return gotemplate.insertion(template, call.prompt or "", call.suffix, effort)
     memory = await _memory(call, lease)
-    return memory + gotemplate.chat(template, _messages(call, known), (), effort)
+    return memory + gotemplate.chat(template, numbered(_messages(call, known)), (), effort)
 
 
 def _messages(call: GenerateRequest, known: Known) -> list[wire.Message]:
     stored = known.messages if call.context is None else []
-    return turns.for_generate(stored, call.prompt or "", call.system or known.system)
+    return turns.for_generate(stored, call.prompt or "", call.system or known.system, call.images or ())
 
 
 async def _memory(call: GenerateRequest, lease: Lease) -> str:
@@ -113,8 +114,8 @@ def _only(known: Known, reason: str) -> Response:
     )
 
 
-def _rendered(known: Known, prompt: str) -> Response:
-    info = wire.DebugInfo(prompt)
+def _rendered(known: Known, prompt: str, n_images: int) -> Response:
+    info = wire.DebugInfo(prompt, n_images)
     return answers.json(
         wire.GenerateResponse(model=known.given, created_at=utc_now(), response="", done=False, debug_info=info)
     )
