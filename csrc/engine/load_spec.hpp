@@ -9,6 +9,7 @@ namespace po {
 
 struct LoadSpec {
     std::vector<std::string> files;     // one GGUF, or the parts of a split one in order
+    bool vocab_only = false;            // no weights: for tokens and templates
     std::vector<std::string> adapters;  // LoRA files, each at scale 1
     int n_ctx = 4096;
     int n_cells = 8192;

@@ -38,6 +38,7 @@ llama_model_params model_params(const LoadSpec & spec, const std::function<bool(
     llama_model_params params = llama_model_default_params();
     params.n_gpu_layers = spec.n_gpu_layers;
     params.load_mode = load_mode(spec);
+    params.vocab_only = spec.vocab_only;
     if (spec.main_gpu) {
         params.split_mode = LLAMA_SPLIT_MODE_NONE;
         params.main_gpu = *spec.main_gpu;

@@ -24,6 +24,9 @@ cdef extern from "engine/devices.hpp" namespace "po" nogil:
 
     vector[Device] c_devices "po::devices"() except +
 
+cdef extern from "engine/render_chat.hpp" namespace "po" nogil:
+    Status c_render_chat "po::render_chat"(const vector[string] &, string_view, string &)
+
 cdef extern from "engine/status.hpp" namespace "po" nogil:
     enum class Code:
         ok

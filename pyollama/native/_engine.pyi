@@ -11,6 +11,12 @@ def version() -> str:
 def devices() -> list[dict[str, object]]:
     """Compute devices: name, description, kind ("cpu", "gpu", "igpu", "accel"), memory_free, memory_total (bytes)."""
 
+def render_chat(model: Sequence[str], request: bytes) -> bytes:
+    """Render a chat with the Jinja template of model files (csrc/chat), reading no weights.
+
+    ValueError with the reason of the file or the template.
+    """
+
 class EngineClosed(Exception):
     """The engine was closed; nothing can be submitted any more."""
 

@@ -40,6 +40,21 @@ def devices() -> list[dict[str, object]]:
     ]
 
 
+def render_chat(model, bytes request not None) -> bytes:
+    """Render a chat with the Jinja template of model files (csrc/chat), reading no weights.
+
+    ValueError with the reason of the file or the template.
+    """
+    cdef vector[string] files = _strings(model)
+    cdef string raw = request
+    cdef string result
+    cdef Status status
+    with nogil:
+        status = c_render_chat(files, string_view(raw.data(), raw.size()), result)
+    _raise_unless_ok(status)
+    return <bytes>result
+
+
 class EngineClosed(Exception):
     """The engine was closed; nothing can be submitted any more."""
 

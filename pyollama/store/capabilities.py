@@ -38,12 +38,19 @@ class ActiveTemplate(NamedTuple):
 
 def active_template(model: Model, go_template: bool | None) -> ActiveTemplate:
     """The Go template of the model or the Jinja template of its weights; without either, the prompt as it is."""
-    go = model.template
     facts = model.facts()
     jinja = facts.chat_template if facts else None
+    built_in = model.template is not None and _built_in(model, model.template)
+    return choose_template(model.template, jinja, go_template, built_in=built_in)
+
+
+def choose_template(
+    go: str | None, jinja: str | None, go_template: bool | None, *, built_in: bool = False
+) -> ActiveTemplate:
+    """The better of two templates. ``built_in``: our own code reads the output, so the Go template goes with it."""
     if go is None:
         return ActiveTemplate("go", DEFAULT_TEMPLATE) if jinja is None else ActiveTemplate("jinja", jinja)
-    if jinja is None or _built_in(model, go) or not _prefer_jinja(go, jinja, go_template):
+    if jinja is None or built_in or not _prefer_jinja(go, jinja, go_template):
         return ActiveTemplate("go", go)
     return ActiveTemplate("jinja", jinja)
 
@@ -58,7 +65,7 @@ def capabilities(model: Model, go_template: bool | None) -> set[str]:
     if any(part and part.audio for part in (facts, projector)):
         found.add("audio")
     if facts:
-        found |= _of_template(*active_template(model, go_template))
+        found |= template_capabilities(active_template(model, go_template))
     parser = model.config.parser
     if parser in _TOOL_PARSERS:
         found.add("tools")
@@ -68,19 +75,19 @@ def capabilities(model: Model, go_template: bool | None) -> set[str]:
 
 
 def _built_in(model: Model, go: str) -> bool:
-    """Whether our own code reads the output, so that the Go template goes with it."""
     harmony = model.config.model_family in _HARMONY_FAMILIES and all(mark in go for mark in _HARMONY_MARKS)
     return harmony or bool(model.config.renderer or model.config.parser)
 
 
 @lru_cache(maxsize=512)
-def _of_template(language: str, text: str) -> frozenset[str]:
+def template_capabilities(active: ActiveTemplate) -> frozenset[str]:
+    """What a template shows that its model can do: ``tools``, ``insert``, ``thinking``."""
     from modelfile_grammar import known, template
 
-    if language == "jinja":
-        return frozenset(known.jinja_capabilities(text))
+    if active.language == "jinja":
+        return known.jinja_capabilities(active.text)
     try:
-        return frozenset(template.Template.parse(text).capabilities)
+        return template.Template.parse(active.text).capabilities
     except template.TemplateError as error:
         _log.warning("a stored template does not parse: %s", error)
         return frozenset()

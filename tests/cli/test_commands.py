@@ -11,6 +11,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from pyollama import __version__
@@ -48,6 +49,28 @@ def test_the_printed_modelfile_makes_the_same_model(place: Any, tmp_path: Path) 
     assert shown[0]["parameters"] == shown[1]["parameters"]
     assert shown[0]["template"] == shown[1]["template"]
     place.run("rm", "again")
+
+
+TALK = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes?"}, {"role": "user", "content": "Go"}]
+
+
+def test_render_says_what_the_server_would(place: Any) -> None:
+    rendered = place.run("render", "smollm2", "--messages", "-", stdin=json.dumps(TALK))
+    body = {"model": "smollm2", "messages": TALK, "_debug_render_only": True}
+    answer = httpx.post(f"http://{place.host}/api/chat", json=body, trust_env=False, timeout=60).json()
+    assert (rendered.returncode, rendered.stderr) == (0, "")
+    assert rendered.stdout == answer["_debug_info"]["rendered_template"]
+
+
+def test_render_uses_the_template_of_the_file_if_that_is_the_better_one(place: Any, smollm2: Path) -> None:
+    rendered = place.run("render", "smollm2", "--prompt", "Hi", OLLAMA_GO_TEMPLATE="0")
+    assert (rendered.returncode, rendered.stderr) == (0, "")
+    assert "You are a helpful AI assistant named SmolLM" in rendered.stdout
+    assert rendered.stdout.endswith("<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n")
+
+    modelfile = f"FROM {smollm2}\nMESSAGE user Hi\n"
+    again = place.run("render", "-f", "-", stdin=modelfile, OLLAMA_GO_TEMPLATE="0")
+    assert (again.returncode, again.stdout) == (0, rendered.stdout)
 
 
 def test_an_answer_is_printed_alone(place: Any) -> None:

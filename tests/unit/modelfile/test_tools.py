@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import library
 
 from modelfile_grammar import Command, parse
 from modelfile_grammar.formatter import format_modelfile
@@ -25,6 +26,10 @@ CORPUS = [
     'FROM "x"\nSYSTEM ""\nSYSTEM "\r"\nSYSTEM " x"\nPROMPT {{ .Prompt }}\n',
     "\ufeffFROM x\n\tSYSTEM \u00a0 y\n",
 ]
+
+
+TURNS = "{{ range .Messages }}<|{{ .Role }}|>{{ .Content }}\n{{ end }}"
+KNOWN = Path(__file__).parents[3] / "modelfile_grammar" / "known" / "texts"
 
 
 class NoFiles:
@@ -221,16 +226,52 @@ def test_fmt_reads_standard_input_and_refuses_what_does_not_parse(tool: Tool) ->
 
 
 def test_render_shows_the_exact_prompt(tool: Tool) -> None:
-    template = "{{ range .Messages }}<|{{ .Role }}|>{{ .Content }}\n{{ end }}{{ .ThinkLevel }}"
-    Path("Modelfile").write_text(f'FROM x\nSYSTEM be kind\nTEMPLATE """{template}"""\n')
-    messages: list[Any] = [{"role": "user", "content": "hi"}]
+    Path("Modelfile").write_text(f'FROM x\nSYSTEM be kind\nMESSAGE user before\nTEMPLATE """{TURNS}"""\n')
+    messages: list[Any] = [{"role": "assistant", "content": "hi"}, {"role": "user", "content": "b", "images": ["QQ=="]}]
     Path("chat.json").write_text(json.dumps(messages))
 
-    outcome = tool("render", "-f", "Modelfile", "--messages", "chat.json", "--think", "high")
-    assert outcome == Outcome(0, "<|system|>be kind\n<|user|>hi\nhigh", "")
+    outcome = tool("render", "-f", "Modelfile", "--messages", "chat.json")
+    assert outcome == Outcome(0, "<|system|>be kind\n<|user|>before\n<|assistant|>hi\n<|user|>[img-0]b\n", "")
     outcome = tool("render", "-f", "Modelfile", "--messages", "-", "--json", given=json.dumps({"messages": messages}))
-    assert json.loads(outcome.out) == "<|system|>be kind\n<|user|>hi\n"
-    assert tool("render", "-f", "Modelfile", "--prompt", "yo", "--system", "").out == "<|user|>yo\n"
+    assert json.loads(outcome.out) == "<|system|>be kind\n<|user|>before\n<|assistant|>hi\n<|user|>[img-0]b\n"
+    assert tool("render", "-f", "Modelfile", "--prompt", "yo", "--system", "").out == "<|user|>before\n\nyo\n"
+
+
+def test_render_shows_the_tools_of_a_conversation(tool: Tool) -> None:
+    Path("Modelfile").write_text("FROM x\nTEMPLATE {{ range .Messages }}{{ end }}{{ .Tools }}\n")
+    tools = [{"type": "function", "function": {"name": "f", "description": "d", "parameters": {}}}]
+
+    outcome = tool("render", "-f", "Modelfile", "--messages", "-", given=json.dumps({"messages": [], "tools": tools}))
+
+    assert [one["function"]["name"] for one in json.loads(outcome.out)] == ["f"]
+
+
+def test_render_thinks_as_the_model_can(tool: Tool) -> None:
+    shows = "{{ range .Messages }}{{ if .Thinking }}<t>{{ .Thinking }}</t>{{ end }}{{ end }}{{ .ThinkLevel }}"
+    Path("Modelfile").write_text(f"FROM x\nTEMPLATE {shows}\n")
+
+    assert tool("render", "-f", "Modelfile", "--prompt", "a").out == "medium"
+    assert tool("render", "-f", "Modelfile", "--prompt", "a", "--think", "high").out == "high"
+    assert tool("render", "-f", "Modelfile", "--prompt", "a", "--think", "false").out == ""
+    assert tool("render", "-f", "Modelfile", "--think", "deeply").code == 2
+    Path("Modelfile").write_text("FROM x\nTEMPLATE {{ .Prompt }}\n")
+    outcome = tool("render", "-f", "Modelfile", "--prompt", "a", "--think", "high")
+    assert (outcome.code, outcome.err) == (1, 'Error: "Modelfile" does not support thinking\n')
+
+
+def test_render_takes_what_a_modelfile_leaves_to_a_file(tool: Tool) -> None:
+    chatml = (KNOWN / "chatml.1.jinja").read_text("utf-8")
+    Path("weights.gguf").write_bytes(library.tiny_gguf({"tokenizer.chat_template": chatml}))
+    Path("Modelfile").write_text("FROM ./weights.gguf\nSYSTEM be kind\n")
+
+    outcome = tool("render", "-f", "Modelfile", "--prompt", "hi")
+
+    system, user = "<|im_start|>system\nbe kind<|im_end|>\n", "<|im_start|>user\nhi<|im_end|>\n"
+    assert outcome == Outcome(0, f"{system}{user}<|im_start|>assistant\n", "")
+    Path("weights.gguf").write_bytes(b"GGUF")
+    outcome = tool("render", "-f", "Modelfile", "--prompt", "hi")
+    assert outcome.code == 1
+    assert "weights.gguf" in outcome.err
 
 
 def test_render_fills_in_between_prompt_and_suffix(tool: Tool) -> None:
@@ -239,16 +280,23 @@ def test_render_fills_in_between_prompt_and_suffix(tool: Tool) -> None:
     outcome = tool("render", "-f", "Modelfile", "--prompt", "a", "--suffix", "b")
 
     assert outcome.out == "<PRE>a<SUF>b<MID>"
+    Path("Modelfile").write_text("FROM x\nTEMPLATE {{ .Prompt }}\n")
+    assert "does not support insert" in tool("render", "-f", "Modelfile", "--prompt", "a", "--suffix", "b").err
 
 
 def test_render_says_what_is_missing(tool: Tool) -> None:
     assert tool("render").code == 2
+    assert tool("render", "nothing", "-f", "Modelfile").code == 2
     assert tool("render", "nothing").code == 3
     assert tool("render", "-f", "gone").code == 3
     Path("Modelfile").write_text("FROM x\nTEMPLATE {{ .Prompt | nope }}\n")
     assert tool("render", "-f", "Modelfile").err == 'Error: template: :1: function "nope" not defined\n'
-    Path("chat.json").write_text("{")
-    assert tool("render", "-f", "Modelfile", "--messages", "chat.json").code == 3
+    Path("Modelfile").write_text("FROM x\nTEMPLATE {{ .Prompt }}\n")
+    for text, complaint in (("{", "line 1 column 2"), ('[{"role": 5}]', "$[0].role"), ("3", "array")):
+        Path("chat.json").write_text(text)
+        outcome = tool("render", "-f", "Modelfile", "--messages", "chat.json")
+        assert outcome.code == 3
+        assert outcome.err.startswith("Error: chat.json: ") and complaint in outcome.err
 
 
 def test_a_finding_without_a_fix_has_no_such_field() -> None:
