@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from support.engine import TestedEngine
 
+from pyollama.native import _engine
+
 DEFAULT_SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
 
 
@@ -92,3 +94,17 @@ def test_threads_render_at_the_same_time(engine: TestedEngine) -> None:
 def test_nothing_is_rendered_before_the_model_is_loaded(smollm2: Path) -> None:
     with TestedEngine(str(smollm2), wait=False) as engine, pytest.raises(ValueError, match="not loaded"):
         engine.raw.render(b'{"messages": []}')
+
+
+def test_a_file_renders_without_its_weights_as_the_engine_does(engine: TestedEngine, smollm2: Path) -> None:
+    request = json.dumps({"messages": [{"role": "user", "content": "Hi"}]}).encode()
+
+    assert _engine.render_chat([str(smollm2)], request) == engine.raw.render(request)
+
+
+def test_a_file_that_is_no_model_renders_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "x.gguf"
+    path.write_bytes(b"GGUF")
+
+    with pytest.raises(ValueError, match="GGUF|gguf|magic|read"):
+        _engine.render_chat([str(path)], b"{}")
