@@ -106,5 +106,5 @@ def test_a_file_that_is_no_model_renders_nothing(tmp_path: Path) -> None:
     path = tmp_path / "x.gguf"
     path.write_bytes(b"GGUF")
 
-    with pytest.raises(ValueError, match="GGUF|gguf|magic|read"):
+    with pytest.raises(ValueError, match=r"GGUF|gguf|magic|read"):
         _engine.render_chat([str(path)], b"{}")
