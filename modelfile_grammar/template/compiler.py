@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from .expressions import Expressions
+from .expressions import Expressions, last_operand
 from .instructions import (
     branch,
     call_template,
@@ -157,7 +157,7 @@ class _Template:
         state, dot = self.scopes.reserve(), self.scopes.reserve()
         again, done, otherwise, end = _Label(), _Label(), _Label(), _Label()
         pairs = len(node.pipe.declared) == 2
-        place = Place(self.name, node.pipe.commands[0])
+        place = Place(self.name, last_operand(node.pipe))
         after = self.code.next()
         self.code.emit(lambda: enter_range(value, state, dot, pairs, place, after, otherwise.address))
         self.code.place(again)

@@ -40,6 +40,12 @@ from .syntax.nodes import (
 from .values import NO_VALUE, Value, is_map, truth, type_name
 
 
+def last_operand(pipe: Pipe) -> Operand:
+    """What a pipeline evaluates last: where Go sees an error of its value."""
+    operand = pipe.commands[-1].operands[-1]
+    return last_operand(operand) if isinstance(operand, Pipe) else operand
+
+
 class _Unset:
     """What a slot holds before its declaration has happened."""
 
@@ -98,7 +104,7 @@ class Expressions:
     def assign(self, name: str, pipe: Pipe) -> Callable[[Machine, Value], None]:
         """Sets the innermost variable of that name that exists."""
         slots = self.scopes.find(name)
-        place = self._place(pipe.commands[-1].operands[0])
+        place = self._place(last_operand(pipe))
 
         def store(machine: Machine, value: Value) -> None:
             for slot in slots:

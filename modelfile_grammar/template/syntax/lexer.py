@@ -55,7 +55,7 @@ class Scanner:
         self.line = 1
         self._counted = 0
         self.parens = 0
-        self.action_line = 1
+        self.action_line = 0  # outside of actions
 
     def tokens(self) -> Iterator[Token]:
         text = self.text
@@ -82,7 +82,7 @@ class Scanner:
             trim_next = text[self.at] != "}"
             right = self.at if not trim_next else _skip(text, self.at) + 1
             yield self._token("RIGHT", right, "}}")
-            self.at = right + 2
+            self.at, self.action_line = right + 2, 0
 
     # --- between the delimiters ---------------------------------------------------------------------------------------
 
@@ -109,7 +109,7 @@ class Scanner:
         text, at = self.text, self.at
         first = text[at : at + 1]
         if not first:
-            self._fail_unclosed()
+            self._fail("unclosed action")
         if first == '"':
             return self._matched("STRING", _STRING, "unterminated quoted string")
         if first == "`":
@@ -214,14 +214,11 @@ class Scanner:
         if self.parens:
             self._fail("unclosed left paren")
 
-    def _fail_unclosed(self) -> NoReturn:
-        self._move(len(self.text))
-        started = f" started at :{self.action_line}" if self.action_line != self.line else ""
-        self._fail("unclosed action" + started, len(self.text))
-
     def _fail(self, message: str, at: int | None = None) -> NoReturn:
         at = self.at if at is None else at
         self._move(at)
+        if self.action_line not in (0, self.line):
+            message += f"{'' if message.endswith(' action') else ' in action'} started at :{self.action_line}"
         raise TemplateSyntaxError(self.line, message, column_of(self.text, at))
 
 

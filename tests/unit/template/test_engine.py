@@ -8,6 +8,7 @@ import pytest
 from modelfile_grammar.template import (
     Limits,
     Template,
+    TemplateError,
     TemplateRunError,
     TemplateSyntaxError,
     render_prompt,
@@ -57,6 +58,25 @@ def test_a_run_time_error_names_the_place(text: str, message: str) -> None:
         Template.parse(text).render({"S": "x"})
 
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{{ .S\n.x# }}", ":2: bad character U+0023 '#' in action started at :1"),
+        ("{{ (.S\n}}", ":2: unclosed left paren in action started at :1"),
+        ("{{ .S }}\n{{/* x", ":2: unclosed comment"),
+        ("{{ range\n.S | print }}{{ end }}", ':2:5: executing "" at <print>: range can\'t iterate over x'),
+        (
+            "{{ range $i, $v := len (print .S) }}{{ end }}",
+            ':1:30: executing "" at <.S>: can\'t use 1 to iterate over more',
+        ),
+    ],
+)
+def test_an_error_stands_where_go_sees_it(text: str, message: str) -> None:
+    with pytest.raises(TemplateError) as caught:
+        Template.parse(text).render({"S": "x"})
+    assert str(caught.value).startswith(f"template: {message}")
 
 
 @pytest.mark.parametrize(
