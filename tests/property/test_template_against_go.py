@@ -216,6 +216,8 @@ DIFFERENT = [
     re.compile(r"%[^a-zA-Z%]*p"),  # addresses
 ]
 
+LIMIT_REACHED = re.compile(r"more than \d+ steps|output is longer than \d+ characters")
+
 
 @pytest.fixture(scope="session")
 def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -258,7 +260,7 @@ def test_both_engines_give_the_same_bytes_or_both_fail(batch: int, reference: Pa
         if any(pattern.search(request["template"]) for pattern in DIFFERENT):
             continue
         stage, text = ours(request)
-        if "steps" in text and stage == "run":
+        if stage == "run" and LIMIT_REACHED.search(text):
             continue
         expected_stage, expected = theirs(answer)
         assert (stage, text if not stage else "") == (expected_stage, expected if not expected_stage else ""), (
