@@ -16,11 +16,14 @@ class TemplateSyntaxError(TemplateError):
 
 
 class TemplateRunError(TemplateError):
-    """A template that failed while rendering. ``message`` is the reason without the place."""
+    """A template that failed while rendering. ``message`` is the reason without the place.
 
-    def __init__(self, message: str, place: str = "") -> None:
+    ``line`` counts from 1 and ``column`` from 1 in code points; both are 1 where no action is to blame.
+    """
+
+    def __init__(self, message: str, place: str = "", line: int = 1, column: int = 1) -> None:
         super().__init__(f"template: {place}{message}")
-        self.message = message
+        self.message, self.line, self.column = message, line, column
 
 
 class CallError(Exception):

@@ -11,6 +11,7 @@ from .expressions import UNSET
 from .gotext.quoting import go_quote, to_text
 from .machine import Failure, Limits, Machine
 from .syntax.check import collect
+from .syntax.lexer import column_of
 from .syntax.nodes import Body
 from .syntax.parser import parse_template
 from .values import NO_VALUE, Value
@@ -54,6 +55,6 @@ class Program:
         name, node = failure.place.template, failure.place.node
         before = self.text[: node.at]
         line = before.count("\n") + 1
-        column = len(before[before.rfind("\n") + 1 :].encode("utf-8", "replace"))
+        column = len(before[before.rfind("\n") + 1 :].encode("utf-8", "replace"))  # bytes from 0, as Go counts
         place = f":{line}:{column}: executing {go_quote(name)} at <{node}>: "
-        return TemplateRunError(failure.message, place)
+        return TemplateRunError(failure.message, place, line, column_of(self.text, node.at))

@@ -13,6 +13,11 @@ from .records import message_record, tools_list
 from .template import DEFAULT_LIMITS, Template
 from .values import ShownList, Value
 
+ROOT_NAMES = frozenset(
+    ("System", "Messages", "Tools", "Prompt", "Suffix", "Response", "Think", "ThinkLevel", "IsThinkSet", "First")
+)
+"""The names of the data that templates get; each mode has some of them."""
+
 Message = Mapping[str, Any]
 _BLANK_LINE = "\n\n"
 

@@ -11,6 +11,7 @@ import msgspec
 from pyollama.cli.files.sources import local_files
 from pyollama.cli.fmt import UNREADABLE, read_source
 from pyollama.errors import CommandFailed, ModelNotFound, PyollamaError
+from pyollama.prompt import gotemplate
 from pyollama.prompt.messages import forgets_thoughts
 from pyollama.store.capabilities import ActiveTemplate, choose_template, template_capabilities
 from pyollama.store.facts import GGUFFacts, read_header
@@ -74,6 +75,8 @@ def of_modelfile(name: str, settings: Settings) -> Prompting:
     base = _base(built, Path(name).absolute().parent, settings)
     go = base.go if built.template is None else built.template
     active = choose_template(go, base.jinja, settings.go_template, built_in=bool(built.renderer or built.parser))
+    if active.language == "go":
+        gotemplate.check(active.text)
     said = [{"role": role, "content": text} for role, text in built.messages]
     return Prompting(
         name=name,

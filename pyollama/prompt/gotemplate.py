@@ -16,6 +16,12 @@ from pyollama.prompt.thinking import ThinkingParser, opened_by
 from pyollama.wire.ollama import Message, Tool
 
 
+def check(text: str) -> None:
+    """TemplateError: it does not parse."""
+    with _failures():
+        _parsed(text)
+
+
 def chat(text: str, messages: Sequence[Message], tools: Sequence[Tool], effort: Effort) -> str:
     """The prompt of a conversation. TemplateError: it does not parse, or fails while rendering."""
     with _failures():

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support import library
 
-from modelfile_grammar import Command, parse
+from modelfile_grammar import Command, parse, print_modelfile
 from modelfile_grammar.formatter import format_modelfile
 from modelfile_grammar.lint import Finding, lint
 from pyollama.cli.main import run
@@ -77,6 +77,11 @@ CODES = [
     ("W106", "FROM x\nPARAMETER stop a\nPARAMETER stop a\n", 3),
     ("W107", "FROM ./here.gguf\nADAPTER there.gguf here.gguf\n", 2),
     ("W108", 'FROM x\nSYSTEM """a""" b\n"""\n', 2),
+    ("W109", "FROM x\nTEMPLATE {{ .Prompt }}{{ .Sytem }}\n", 2),
+    ("W109", 'FROM x\nTEMPLATE """{{ range .Messages }}{{ .Content }}\n{{ $.Sytem }}{{ end }}"""\n', 3),
+    ("W110", "FROM x\nTEMPLATE {{ range .Messages }}{{ .Contents }}{{ end }}\n", 2),
+    ("W110", 'FROM x\nTEMPLATE """{{ range .Messages }}{{ range .ToolCalls }}\n{{ .Name }}{{ end }}{{ end }}"""\n', 3),
+    ("W110", "FROM x\nTEMPLATE {{ .Prompt }}{{ if .Suffix }}{{ len 1 }}{{ end }}\n", 2),
     ("I201", "from x\n", 1),
     ("I201", "FROM x\n\n\nSYSTEM y\n", 3),
 ]
@@ -90,6 +95,22 @@ def test_each_code_is_found_alone_and_on_its_line(code: str, source: str, line: 
 @pytest.mark.parametrize("source", ["FROM x\n", 'FROM ./here.gguf\nPARAMETER num_ctx 4096\nSYSTEM """a\nb"""\n'])
 def test_a_good_file_has_no_findings(source: str) -> None:
     assert lint(source, NoFiles()) == []
+
+
+@pytest.mark.parametrize("path", sorted((KNOWN.parent / "templates").iterdir()), ids=lambda path: path.name)
+def test_known_templates_have_no_findings(path: Path) -> None:
+    assert lint(print_modelfile([Command("from", "x"), Command("template", path.read_text("utf-8"))])) == []
+
+
+def test_a_misspelt_name_in_a_template_gets_a_suggestion_where_it_stands() -> None:
+    (finding,) = lint("FROM x\nTEMPLATE {{ .Prompt }} {{ if .Sytem }}a{{ end }}\n")
+
+    assert (finding.line, finding.column, finding.end_column, finding.fix) == (2, 30, 36, ".System")
+
+
+def test_the_data_of_a_named_template_is_its_callers_business() -> None:
+    template = '{{ .Prompt }}{{ define "t" }}{{ .X }}{{ $.Y }}{{ end }}{{ with .System }}{{ $.Prompt }}{{ end }}'
+    assert lint(f"FROM x\nTEMPLATE {template}\n") == []
 
 
 def test_all_lines_that_do_not_parse_are_reported() -> None:

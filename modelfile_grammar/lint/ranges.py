@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .parameters import Value
+from ..parameters import Value
 
 _RANGES: dict[str, tuple[float | None, float | None]] = {
     "num_ctx": (0, None),
