@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -100,6 +101,9 @@ def _chat(
         return gotemplate.chat(brought.active.text, asked, tools, effort)
     from pyollama.native import _engine  # only here: it loads the engine
 
+    signal.signal(
+        signal.SIGINT, signal.SIG_DFL
+    )  # a template may loop for ever, and native code sees no KeyboardInterrupt
     try:
         rendered = _engine.render_chat(brought.weights, jinja.request(asked, tools, effort))
     except ValueError as error:

@@ -22,6 +22,7 @@ from pyollama.wire import runner as wire
 
 READ_SIZE = 1 << 16
 EXIT_GRACE = 1.0  # seconds for a process that closed its pipe to be gone, and for its last words
+RENDER_SECONDS = 30.0  # for a chat template of a file, which nothing can stop but the end of its process
 CHILD_COMMAND = (sys.executable, "-P", "-m", "pyollama.runner.child")
 _log = logging.getLogger("pyollama.runner")
 _Request = wire.Generate | wire.Render | wire.Tokenize | wire.Detokenize | wire.Embed
@@ -37,12 +38,14 @@ class Runner:
         *,
         name: str,
         stall_seconds: float = math.inf,
+        render_seconds: float = RENDER_SECONDS,
         command: Sequence[str] = CHILD_COMMAND,
     ) -> None:
         """
         Args:
             name: of the model, for the log.
             stall_seconds: give up a load that reports no progress for so long.
+            render_seconds: end the process if a chat template runs for so long.
             command: starts the process; our process id is appended.
         """
         self.spec = spec
@@ -52,6 +55,8 @@ class Runner:
         self.pid: int | None = None
         self.lost = False
         self._stall_seconds = stall_seconds
+        self._render_seconds = render_seconds
+        self._process: ChildProcess | None = None
         self._command = command
         self._ids = count(1)
         self._waiting: dict[int, Inbox | Reply] = {}
@@ -92,7 +97,7 @@ class Runner:
             process = ChildProcess([*self._command, str(os.getpid())], name=self.name)
         except OSError as error:
             raise errors.RunnerLost(f"cannot start a process: {error.strerror}") from error
-        self.pid = process.pid
+        self.pid, self._process = process.pid, process
         self._post(self.spec)
         return process
 
@@ -183,8 +188,19 @@ class Runner:
             yield inbox
 
     async def render(self, request: bytes) -> bytes:
-        """The rendered chat as the shim's JSON. EngineRefused: the template's own reason."""
-        return (await self._ask(wire.Render(next(self._ids), request), wire.Rendered)).result
+        """The rendered chat as the shim's JSON.
+
+        Raises:
+            EngineRefused: the template's own reason.
+            TemplateError: it runs without end. The process is ended, for it takes no other command any more.
+        """
+        with trio.move_on_after(self._render_seconds):
+            return (await self._ask(wire.Render(next(self._ids), request), wire.Rendered)).result
+        complaint = f"the model's chat template did not end within {self._render_seconds:g} s"
+        _log.error("%s: %s", self.name, complaint)
+        if self._process is not None:
+            self._process.kill()
+        raise errors.TemplateError(complaint)
 
     async def tokenize(self, texts: list[str]) -> list[list[int]]:
         return (await self._ask(wire.Tokenize(next(self._ids), texts), wire.Tokens)).tokens

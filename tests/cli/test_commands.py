@@ -8,11 +8,13 @@ import re
 import shutil
 import signal
 import socket
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from support import tiny_models
 
 from pyollama import __version__
 
@@ -211,3 +213,14 @@ def test_doctor_tells_of_another_program_on_the_port(place: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         done = place.run(f"--host=127.0.0.1:{listener.getsockname()[1]}", "doctor")
     assert done.returncode == 5 and "another program answers" in done.stdout
+
+
+def test_render_can_be_interrupted_while_a_template_loops(place: Any, tmp_path: Path) -> None:
+    loops = "{% for a in range(9999) %}" * 3 + "{% endfor %}" * 3
+    weights = tiny_models.sliding_window(tmp_path / "loops.gguf", chat_template=loops)
+    (tmp_path / "Modelfile").write_text(f"FROM {weights}\n")
+    with place.started("render", "-f", str(tmp_path / "Modelfile"), "--prompt", "hi") as process:
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1.5)  # it is in the loop by then
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) != 0

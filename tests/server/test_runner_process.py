@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from support import tiny_models
 from support.stored_models import header_only, store_model
 
 from pyollama import errors
@@ -184,6 +185,25 @@ async def test_the_estimate_is_near_the_truth_and_not_below(smollm2: Path) -> No
         info = await nursery.start(runner.run)
         nursery.cancel_scope.cancel()
     assert info.size * 0.95 <= plan.needed <= info.size * 1.3
+
+
+LOOPS = "{% for a in range(9999) %}" * 3 + "{{ a }}" + "{% endfor %}" * 3
+
+
+async def test_a_chat_template_that_loops_for_ever_is_given_up(tmp_path: Path) -> None:
+    weights = tiny_models.sliding_window(tmp_path / "loops.gguf", chat_template=LOOPS)
+    plan = make_plan(read_facts([weights], []), Options(), Settings(), math.inf)
+    runner = Runner(plan.spec, name="loops", render_seconds=0.5)
+
+    async def run(*, task_status: trio.TaskStatus[wire.Loaded]) -> None:
+        with pytest.raises(errors.RunnerLost, check=lambda error: "killed by SIGKILL" in error.cause):
+            await runner.run(task_status=task_status)
+
+    with trio.fail_after(20):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(run)
+            with pytest.raises(errors.TemplateError, match=r"did not end within 0\.5 s"):
+                await runner.render(b'{"messages": [{"role": "user", "content": "hi"}]}')
 
 
 async def test_a_killed_runner_fails_its_requests_and_is_replaced(model: Model) -> None:

@@ -14,14 +14,15 @@ BYTES = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"\u2581w{number}" for number in range(200))]
 
 
-def sliding_window(path: Path, window: int = 32) -> Path:
+def sliding_window(path: Path, window: int = 32, chat_template: str = "") -> Path:
     """A Gemma 3: its first layer sees the last tokens only."""
+    template = {"tokenizer.chat_template": chat_template} if chat_template else {}
     return _write(
         path,
         "gemma3",
         {"attention.sliding_window": window, "attention.sliding_window_pattern": 2, **_attention()},
         _gemma_tensors(),
-        _byte_vocab(),
+        _byte_vocab() | template,
     )
 
 

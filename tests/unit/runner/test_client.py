@@ -34,10 +34,13 @@ def generate(prompt: str = "hi") -> wire.Generate:
     return wire.Generate(0, prompt, 2048, wire.Sampling())
 
 
+DEAF = "send(loaded)\nfor command in inbox: pass"
+
+
 @asynccontextmanager
-async def running(script: str, stall_seconds: float = math.inf) -> AsyncIterator[Runner]:
+async def running(script: str, render_seconds: float = math.inf) -> AsyncIterator[Runner]:
     """A loaded runner; a loss of its process is not an error of the block."""
-    runner = Runner(scripted.SPEC, name="test", stall_seconds=stall_seconds, command=scripted.command(script))
+    runner = Runner(scripted.SPEC, name="test", render_seconds=render_seconds, command=scripted.command(script))
 
     async def run(*, task_status: trio.TaskStatus[wire.Loaded]) -> None:
         try:
@@ -232,6 +235,15 @@ async def test_a_refused_file_gives_the_engines_reason() -> None:
 async def test_a_load_without_progress_is_given_up() -> None:
     with pytest.raises(errors.LoadStalled, match=r"no progress for 0.3 s"):
         await run_to_end("send(wire.Loading(0.1))\nfor command in inbox: pass", stall_seconds=0.3)
+
+
+async def test_a_chat_template_without_end_costs_the_process_and_not_the_server() -> None:
+    async with running(DEAF, render_seconds=0.3) as runner:
+        with pytest.raises(errors.RunnerLost, check=lambda error: "killed by SIGKILL" in error.cause):
+            async with runner.generate(generate("hello")) as events:
+                with pytest.raises(errors.TemplateError, match=r"did not end within 0.3 s"):
+                    await runner.render(b"{}")
+                await events.receive()
 
 
 async def test_a_crash_while_loading_is_a_lost_runner() -> None:
