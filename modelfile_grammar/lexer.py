@@ -11,9 +11,8 @@ import re
 from collections.abc import Iterator
 
 from lark import Token
-from lark.common import LexerConf
-from lark.lexer import Lexer
 
+from .scanning import lexer_of
 from .source import LINE_BREAK
 from .values import scan_value
 from .words import EMBED, INSTRUCTIONS, PROMPT, ROLES
@@ -24,16 +23,6 @@ _HEAD = re.compile(r"([A-Za-z]*)([ \t]*)")
 _NAME = re.compile(r"([A-Za-z0-9_]*)([ \t]*)")
 _ROLE = re.compile(r"([^ \t\r\n]*)([ \t]*)")
 _KNOWN = frozenset((*INSTRUCTIONS, PROMPT))
-
-
-class ModelfileLexer(Lexer):
-    """The lexer Lark drives; one per parser, without state between files."""
-
-    def __init__(self, lexer_conf: LexerConf) -> None:
-        del lexer_conf
-
-    def lex(self, text: str) -> Iterator[Token]:  # type: ignore[override]  # Lark's simple interface takes the text
-        return Scanner(text).tokens()
 
 
 class Scanner:
@@ -124,5 +113,7 @@ class Scanner:
         self.at = end
         return token
 
+
+ModelfileLexer = lexer_of(lambda text: Scanner(text).tokens())
 
 assert EMBED not in _KNOWN  # refused by name, with a message of its own

@@ -7,7 +7,7 @@ concatenation.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -71,16 +71,9 @@ class GenerateLines:
             created_at=utc_now(),
             response=answer.content,
             thinking=answer.thinking,
-            done=True,
-            done_reason=done_reason(end),
             context=msgspec.UNSET if end.context is None else end.context,
-            total_duration=timing.total(),
-            load_duration=timing.load(),
-            prompt_eval_count=end.prompt_tokens,
-            prompt_eval_duration=end.prompt_ns,
-            eval_count=end.output_tokens,
-            eval_duration=end.output_ns,
             logprobs=logprobs or msgspec.UNSET,
+            **_finished(end, timing),
         )
 
 
@@ -117,20 +110,23 @@ class ChatLines:
             model=self._model,
             created_at=utc_now(),
             message=wire.AnsweredMessage("assistant", answer.content, answer.thinking, calls),
-            done=True,
-            done_reason=done_reason(end),
-            total_duration=timing.total(),
-            load_duration=timing.load(),
-            prompt_eval_count=end.prompt_tokens,
-            prompt_eval_duration=end.prompt_ns,
-            eval_count=end.output_tokens,
-            eval_duration=end.output_ns,
             logprobs=logprobs or msgspec.UNSET,
+            **_finished(end, timing),
         )
 
 
-def done_reason(end: Finished) -> str:
-    return "length" if end.reason == "length" else "stop"
+def _finished(end: Finished, timing: Timing) -> dict[str, Any]:
+    """The fields that every last line has."""
+    return {
+        "done": True,
+        "done_reason": "length" if end.reason == "length" else "stop",
+        "total_duration": timing.total(),
+        "load_duration": timing.load(),
+        "prompt_eval_count": end.prompt_tokens,
+        "prompt_eval_duration": end.prompt_ns,
+        "eval_count": end.output_tokens,
+        "eval_duration": end.output_ns,
+    }
 
 
 def error_line(text: str) -> bytes:

@@ -11,9 +11,8 @@ from typing import NoReturn
 from unicodedata import category
 
 from lark import Token
-from lark.common import LexerConf
-from lark.lexer import Lexer
 
+from ...scanning import lexer_of
 from ..errors import TemplateSyntaxError
 from ..gotext.quoting import go_quote
 
@@ -34,16 +33,6 @@ _OPERANDS = frozenset(("FIELD", "VARIABLE", "IDENTIFIER", "DOT", "NUMBER", "STRI
 OPERAND_ENDS = _OPERANDS | {"RIGHT_PAREN"}
 _OPERAND_STARTS = _OPERANDS | {"LEFT_PAREN"}
 _PUNCTUATION = {"|": "PIPE", "(": "LEFT_PAREN", ")": "RIGHT_PAREN", ",": "COMMA", "=": "ASSIGN"}
-
-
-class TemplateLexer(Lexer):
-    """The lexer Lark drives; without state between templates."""
-
-    def __init__(self, lexer_conf: LexerConf) -> None:
-        del lexer_conf
-
-    def lex(self, text: str) -> Iterator[Token]:  # type: ignore[override]  # Lark's simple interface takes the text
-        return Scanner(text).tokens()
 
 
 class Scanner:
@@ -220,6 +209,9 @@ class Scanner:
         if self.action_line not in (0, self.line):
             message += f"{'' if message.endswith(' action') else ' in action'} started at :{self.action_line}"
         raise TemplateSyntaxError(self.line, message, column_of(self.text, at))
+
+
+TemplateLexer = lexer_of(lambda text: Scanner(text).tokens())
 
 
 def column_of(text: str, at: int) -> int:

@@ -1,10 +1,8 @@
-"""A store to create in, and ways to look at what was created."""
+"""Ways to create, and to look at what was created."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +13,6 @@ from pyollama.create import CreateSpec, create
 from pyollama.store import Model, ModelName, Store
 
 Make = Callable[..., list[str]]
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "models"
-
-
-@pytest.fixture
-def store(root: Path) -> Store:
-    return Store(root)
 
 
 @pytest.fixture
@@ -57,17 +45,3 @@ def snapshot(root: Path) -> Callable[[], dict[str, bytes]]:
         return {str(path.relative_to(root)): path.read_bytes() for path in files}
 
     return take
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 256 KiB; skipped where none may be mounted."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    options = ["-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
-    if os.name == "nt" or subprocess.run(["mount", *options], capture_output=True).returncode != 0:
-        pytest.skip("may not mount a tmpfs")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)

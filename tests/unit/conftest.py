@@ -1,4 +1,4 @@
-"""A store in a folder of its own."""
+"""What unit tests of several parts need: a store in a folder of its own, and a disk that is soon full."""
 
 from __future__ import annotations
 
