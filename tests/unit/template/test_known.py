@@ -1,6 +1,7 @@
 """Known chat templates: which are recognised, and that ours say what theirs say."""
 
 import re
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -96,18 +97,22 @@ def jinja_prompt(entry: str, messages: list[dict[str, str]]) -> str:
     return prompt.removeprefix("<s>")
 
 
+def comparable(entry: str, chat: list[tuple[str, str]]) -> bool:
+    """Whether our template is to give the very prompt of the known one."""
+    has_system = chat[0][0] == "system"
+    return not ((entry in NO_SYSTEM_TEXT and not has_system) or (entry in DROPS_SYSTEM and has_system))
+
+
 @pytest.mark.parametrize(("entry", "chat"), list(product(ENTRIES, CHATS)), ids=str)
 def test_our_template_says_what_the_known_one_says(entry: str, chat: list[tuple[str, str]]) -> None:
-    has_system = chat[0][0] == "system"
-    if (entry in NO_SYSTEM_TEXT and not has_system) or (entry in DROPS_SYSTEM and has_system):
-        pytest.skip("differs on purpose")
     messages = [{"role": role, "content": content} for role, content in chat]
-    try:
-        expected = jinja_prompt(entry, messages)
-    except Refused:
-        pytest.skip("the known template refuses such chats")
 
-    assert render_prompt(Template.parse(known_template(name_of(entry)).template), messages=messages) == expected
+    ours = render_prompt(Template.parse(known_template(name_of(entry)).template), messages=messages)
+
+    assert all(content in ours for _, content in chat)
+    with suppress(Refused):
+        theirs = jinja_prompt(entry, messages)
+        assert ours == theirs or not comparable(entry, chat)
 
 
 @pytest.mark.parametrize("name", STOPS)
