@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,3 +20,17 @@ settings.load_profile("patient")
 def smollm2() -> Path:
     """A real model: SmolLM2-135M-Instruct, Q4_1, 98 MB. PYOLLAMA_TEST_GGUF names another file to use."""
     return models.smollm2()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KiB; skipped where none may be mounted."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    options = ["-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    if os.name == "nt" or subprocess.run(["mount", *options], capture_output=True).returncode != 0:
+        pytest.skip("may not mount a tmpfs")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
