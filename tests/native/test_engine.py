@@ -156,6 +156,14 @@ def test_output_goes_on_past_the_context_by_shifting(engine: TestedEngine) -> No
     assert end.output_tokens > 64
 
 
+def test_a_model_that_only_repeats_itself_is_ended(engine: TestedEngine) -> None:
+    answer = engine.complete("0" * 22, num_predict=200, temperature=0.0)
+
+    assert answer.end.reason == "length"
+    assert answer.end.output_tokens < 200
+    assert answer.text.endswith("0" * 32) and "0" * 33 not in answer.text
+
+
 def test_output_ends_at_the_context_without_shifting(engine: TestedEngine) -> None:
     reply = engine.complete("Numbers: 1 2 3 4", n_ctx=64, num_predict=200, shift=False, logprobs=0)
 

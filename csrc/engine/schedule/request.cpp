@@ -7,6 +7,7 @@ namespace po {
 namespace {
 
 constexpr int kLeastContext = 8;
+constexpr int kMostRepeats = 30;          // of one token in a row; a model that got stuck never stops by itself
 constexpr int64_t kAnswerPerContext = 10;  // an unbounded answer ends at 10 * n_ctx, as Ollama's does
 
 }  // namespace
@@ -103,9 +104,10 @@ bool Request::sample(const Model & model, float * logits, bool can_shift, std::v
         return true;
     }
     say(model, token, logits, out);
+    const bool full = context_full() && !(spec_.shift && can_shift);
     if (stopped_) {
         finish("stop", out);
-    } else if (n_output_ == n_output_most_ || (context_full() && !(spec_.shift && can_shift))) {
+    } else if (n_output_ == n_output_most_ || full || repeats_ > kMostRepeats) {
         stopped_ = true;
         finish("length", out);
     }
@@ -113,6 +115,7 @@ bool Request::sample(const Model & model, float * logits, bool can_shift, std::v
 }
 
 void Request::say(const Model & model, Token token, const float * logits, std::vector<Event> & out) {
+    repeats_ = n_output_ > 0 && tokens.back() == token ? repeats_ + 1 : 0;
     ++n_output_;
     tokens.push_back(token);
     if (spec_.want_context) {

@@ -88,6 +88,7 @@ class Request {
     Pos n_ctx_ = 0;
     Pos n_prompt_ = 0;
     int64_t n_output_ = 0;
+    int repeats_ = 0;  // of the last token, in a row
     int64_t n_output_most_ = 0;
     int64_t prompt_start_ns_ = 0;
     int64_t output_start_ns_ = 0;
