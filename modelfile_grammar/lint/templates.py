@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..errors import Position
+from ..source import line_of
 from ..template import Limits, Template, TemplateRunError, TemplateSyntaxError, render_prompt
 from ..template.names import unknown_names
 from ..template.prompt import ROOT_NAMES
+from ..template.records import FIELD_NAMES
 from ..tree import Instruction
 from ..words import PROMPT, nearest
 from .findings import Finding
@@ -39,6 +42,7 @@ _REQUESTS: tuple[dict[str, Any], ...] = (
     {"messages": _CONVERSATION, "tools": [_TOOL], "think": True, "think_level": "medium"},
 )
 _FILLING_IN: dict[str, Any] = {"prompt": "def f(x):", "suffix": "return y"}
+_NO_FIELD = re.compile(r"can't evaluate field (\w+) in type (.+)")
 _LIMITS = Limits(steps=100_000, output=1 << 20)
 
 
@@ -62,9 +66,8 @@ def check_template(instruction: Instruction) -> Iterator[Finding]:
 
 def _names(template: Template, instruction: Instruction) -> Iterator[Finding]:
     for line, column, name in unknown_names(template.program, ROOT_NAMES):
-        message = f".{name} is nothing that a template gets, so it is always empty"
-        near = nearest(name, ROOT_NAMES)
-        fix = f".{near}" if near else None
+        fix = _meant(name, ROOT_NAMES)
+        message = f".{name} is nothing that a template gets, so it is always empty{_question(fix)}"
         yield Finding.at("W109", message, _inside(instruction, line, column), len(name) + 1, fix)
 
 
@@ -75,9 +78,27 @@ def _trial(template: Template, instruction: Instruction) -> Iterator[Finding]:
         try:
             render_prompt(template, **request, limits=_LIMITS)
         except TemplateRunError as error:
-            at = _inside(instruction, error.line, error.column)
-            yield Finding.at("W110", f"the template fails on an ordinary conversation: {error.message}", at)
+            yield _failed(template, instruction, error)
             return
+
+
+def _failed(template: Template, instruction: Instruction, error: TemplateRunError) -> Finding:
+    at = _inside(instruction, error.line, error.column)
+    wrong = _NO_FIELD.fullmatch(error.message)
+    fix = _meant(wrong[1], FIELD_NAMES.get(wrong[2], ())) if wrong else None
+    message = f"the template fails on an ordinary conversation: {error.message}{_question(fix)}"
+    if wrong and line_of(template.text, error.line).startswith(f".{wrong[1]}", error.column - 1):
+        return Finding.at("W110", message, at, len(wrong[1]) + 1, fix)
+    return Finding.at("W110", message, at)  # the field stands somewhere in the action
+
+
+def _meant(name: str, known: Iterable[str]) -> str | None:
+    near = nearest(name, known)
+    return f".{near}" if near else None
+
+
+def _question(fix: str | None) -> str:
+    return f"; did you mean {fix}?" if fix else ""
 
 
 def _inside(instruction: Instruction, line: int, column: int) -> Position:

@@ -59,6 +59,12 @@ PROPERTY = RecordType(
     ),
 )
 
+FIELD_NAMES = {
+    kind.name: tuple(field.name for field in kind.fields)
+    for kind in (MESSAGE, TOOL_CALL, CALLED_FUNCTION, TOOL, TOOL_FUNCTION, PARAMETERS, PROPERTY)
+}
+"""What each record has, by the name of its type as errors say it."""
+
 MAX_DEPTH = 100
 """Levels of properties inside properties; what is deeper is left out."""
 

@@ -108,6 +108,21 @@ def test_a_misspelt_name_in_a_template_gets_a_suggestion_where_it_stands() -> No
     assert (finding.line, finding.column, finding.end_column, finding.fix) == (2, 30, 36, ".System")
 
 
+def test_a_misspelt_field_of_a_message_gets_a_suggestion() -> None:
+    (finding,) = lint("FROM x\nTEMPLATE {{ range .Messages }}{{ .Contnt }}{{ end }}\n")
+
+    assert (finding.code, finding.line, finding.column, finding.end_column) == ("W110", 2, 34, 41)
+    assert (finding.fix, finding.message.rpartition("; ")[2]) == (".Content", "did you mean .Content?")
+
+
+def test_a_fix_is_offered_only_where_it_can_be_put() -> None:
+    calls = "{{ range .Messages }}{{ range .ToolCalls }}{{ .Functin.Name }}{{ end }}{{ end }}"
+    (finding,) = lint(f"FROM x\nTEMPLATE {calls}\n")
+
+    assert (finding.code, finding.fix) == ("W110", None)
+    assert finding.message.endswith("; did you mean .Function?")
+
+
 def test_the_data_of_a_named_template_is_its_callers_business() -> None:
     template = '{{ .Prompt }}{{ define "t" }}{{ .X }}{{ $.Y }}{{ end }}{{ with .System }}{{ $.Prompt }}{{ end }}'
     assert lint(f"FROM x\nTEMPLATE {template}\n") == []
