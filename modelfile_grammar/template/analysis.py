@@ -45,7 +45,7 @@ def _names_of(body: Body) -> Iterator[str]:
         match item:
             case Action(pipe=pipe):
                 yield from _names_in(pipe)
-            case If() | With() | Range():
+            case Control():
                 yield from _names_in(item.pipe)
                 yield from _names_of(item.body)
                 yield from _names_of(item.otherwise or ())
@@ -106,7 +106,7 @@ def _cut_item(item: Item) -> tuple[Item, bool]:
         case Action(pipe=pipe):
             shorter = _cut_pipe(pipe)
             return (replace(item, pipe=shorter), True) if shorter is not None else (item, False)
-        case If() | With() | Range():
+        case Control():
             return _cut_control(item)
         case _:
             return item, False
@@ -196,7 +196,7 @@ def tool_call_tag(body: Body) -> str:
 
 def _find_tool_branch(body: Body) -> If | None:
     for item in body:
-        if not isinstance(item, If | With | Range):
+        if not isinstance(item, Control):
             continue
         if isinstance(item, If) and _tests_tool_calls(item.pipe):
             return item
@@ -216,7 +216,7 @@ def _first_text(body: Body) -> tuple[str, bool]:
         match item:
             case Text(text=text) if text.strip():
                 return text, True
-            case If() | With() | Range():
+            case Control():
                 text, _ = _first_text(item.body)
                 return (text, True) if text else (_first_text(item.otherwise or ())[0], True)
             case Action(pipe=pipe) if not pipe.declared:

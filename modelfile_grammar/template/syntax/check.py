@@ -14,16 +14,15 @@ from .nodes import (
     Call,
     Chain,
     Continue,
+    Control,
     Define,
     Function,
-    If,
     Item,
     Operand,
     Pipe,
     Range,
     Text,
     Variable,
-    With,
 )
 
 
@@ -81,7 +80,7 @@ class _Check:
             match item:
                 case Action(pipe=pipe):
                     self._pipe(pipe, variables)
-                case If() | With() | Range():
+                case Control():
                     self._control(item, variables, loops)
                 case Call(pipe=Pipe() as pipe):
                     self._pipe(pipe, variables)
@@ -93,7 +92,7 @@ class _Check:
                 case _:
                     pass
 
-    def _control(self, node: If | With | Range, variables: Names, loops: int) -> None:
+    def _control(self, node: Control, variables: Names, loops: int) -> None:
         """Variables of the first branch are still known in the other one, until the end."""
         mark = variables.mark()
         self._pipe(node.pipe, variables)

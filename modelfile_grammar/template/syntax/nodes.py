@@ -136,27 +136,25 @@ class Action(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class If(Node):
+class Control(Node):
+    """A pipeline that decides about a body and its other branch."""
+
     pipe: Pipe
     body: Body
     otherwise: Body | None
     depth: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class With(Node):
-    pipe: Pipe
-    body: Body
-    otherwise: Body | None
-    depth: int = 1
+class If(Control):
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Range(Node):
-    pipe: Pipe
-    body: Body
-    otherwise: Body | None
-    depth: int = 1
+class With(Control):
+    __slots__ = ()
+
+
+class Range(Control):
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +188,5 @@ class Define(Node):
     depth: int = 1
 
 
-Item = Text | Action | If | With | Range | Call | Break | Continue | Define
-Control = If | With | Range
+Item = Text | Action | Control | Call | Break | Continue | Define
 Body = tuple[Item, ...]
