@@ -1,7 +1,7 @@
 """The one way to lay out a Modelfile: what ``fmt`` prints.
 
 Instructions in upper case, one blank after the word, all parameters together where the first one stands, values of
-several lines between triple quotes, comments where they were. What the file means never changes.
+several lines between triple quotes, comments and other quotes where they were. What the file means never changes.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .printer import format_command
-from .tree import Blank, Command, Comment, Instruction, Modelfile
+from .tree import Blank, Comment, Instruction, Modelfile
 from .values import TRIPLE, reads_back
 
 
@@ -21,7 +21,7 @@ def format_modelfile(modelfile: Modelfile) -> str:
             lines.append("")
         lines += block.comments
         if block.instruction is not None:
-            lines.append(_spelled(block.instruction.command))
+            lines.append(_spelled(block.instruction))
     return "".join(line + "\n" for line in lines)
 
 
@@ -76,8 +76,13 @@ def _comment(comment: Comment) -> str:
     return comment.text[comment.text.index("#") :].rstrip()
 
 
-def _spelled(command: Command) -> str:
-    """The command, its value between triple quotes if it has several lines."""
-    triple = TRIPLE + command.value + TRIPLE
+def _spelled(instruction: Instruction) -> str:
+    """The command: a value of several lines between triple quotes, any other between quotes if it was before.
+
+    Quotes around quotes confuse, so there the plainest spelling counts.
+    """
+    command = instruction.command
     several = "\n" in command.value or "\r" in command.value
-    return format_command(command, triple if several and reads_back(triple, command.value) else None)
+    mark = TRIPLE if several else '"' if instruction.is_quoted and '"' not in command.value else ""
+    spelling = mark + command.value + mark
+    return format_command(command, spelling if mark and reads_back(spelling, command.value) else None)

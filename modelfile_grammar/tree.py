@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from .errors import Position
+from .values import WHITE_SPACE
 
 _NOWHERE = Position(0, 0)
 
@@ -42,6 +43,11 @@ class Instruction:
     body: str
     closes_late: bool = field(default=False, compare=False)
     """Its quoted value runs on although the first line already held a closing quote."""
+
+    @property
+    def is_quoted(self) -> bool:
+        """Whether quote marks stand around the value."""
+        return self.body.strip(WHITE_SPACE).startswith('"')
 
     def __str__(self) -> str:
         return self.head + self.argument + self.body

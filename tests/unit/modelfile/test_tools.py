@@ -173,8 +173,25 @@ def test_the_canonical_form() -> None:
     source += '  # why\nPARAMETER stop "a"\n#end'
 
     assert format_modelfile(parse(source)) == (
-        '# head\nFROM x\n\nSYSTEM """a\nb"""\nPARAMETER top_k 1\n# why\nPARAMETER stop a\nLICENSE \'MIT\'\n#end\n'
+        '# head\nFROM x\n\nSYSTEM """a\nb"""\nPARAMETER top_k 1\n# why\nPARAMETER stop "a"\nLICENSE \'MIT\'\n#end\n'
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ('"a"', '"a"'),
+        ("a", "a"),
+        ('"""a"""', '"a"'),
+        ('""', '""'),
+        ('" a "', '" a "'),
+        ('"say "hi""', 'say "hi"'),
+        ('say "hi"', 'say "hi"'),
+        ('""""a"""', '""""a"""'),
+    ],
+)
+def test_quotes_stay_where_they_were(written: str, kept: str) -> None:
+    assert format_modelfile(parse(f"FROM x\nSYSTEM {written}\n")) == f"FROM x\nSYSTEM {kept}\n"
 
 
 @dataclass
