@@ -9,7 +9,6 @@ namespace po {
 
 struct LoadSpec {
     std::vector<std::string> files;     // one GGUF, or the parts of a split one in order
-    bool vocab_only = false;            // no weights: for tokens and templates
     std::vector<std::string> adapters;  // LoRA files, each at scale 1
     int n_ctx = 4096;
     int n_cells = 8192;
@@ -25,6 +24,7 @@ struct LoadSpec {
     std::string kv_cache_type = "f16";
     float rope_frequency_base = 0;
     float rope_frequency_scale = 0;
+    bool vocab_only = false;  // no weights: for tokens and templates; not on the wire
 };
 
 }  // namespace po

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,8 @@ from pyollama.cli.fmt import UNREADABLE, read_source
 from pyollama.errors import CommandFailed, ModelNotFound, PyollamaError
 from pyollama.prompt import gotemplate
 from pyollama.prompt.messages import forgets_thoughts
-from pyollama.store.capabilities import ActiveTemplate, choose_template, template_capabilities
+from pyollama.store.capabilities import ActiveTemplate, choose_template, parser_capabilities, template_capabilities
+from pyollama.store.configs import Config
 from pyollama.store.facts import GGUFFacts, read_header
 from pyollama.store.names import ModelName
 from pyollama.store.store import Store
@@ -45,7 +46,7 @@ class _Base:
     go: str | None = None
     jinja: str | None = None
     weights: tuple[str, ...] = ()
-    family: str = ""
+    config: Config = field(default_factory=Config)
     system: str = ""
     messages: tuple[Message, ...] = ()
 
@@ -74,19 +75,26 @@ def of_modelfile(name: str, settings: Settings) -> Prompting:
         raise CommandFailed(f"{name}: {error.picture()}") from error
     base = _base(built, Path(name).absolute().parent, settings)
     go = base.go if built.template is None else built.template
-    active = choose_template(go, base.jinja, settings.go_template, built_in=bool(built.renderer or built.parser))
+    config = _configured(base.config, built)
+    active = choose_template(go, base.jinja, config, settings.go_template)
     if active.language == "go":
         gotemplate.check(active.text)
     said = [{"role": role, "content": text} for role, text in built.messages]
     return Prompting(
         name=name,
         active=active,
-        capabilities=template_capabilities(active),
+        capabilities=template_capabilities(active) | parser_capabilities(config),
         weights=base.weights,
         system=built.system or base.system,
         messages=_messages(said) if said else base.messages,
-        forgets_thoughts=forgets_thoughts(base.family, ""),
+        forgets_thoughts=forgets_thoughts(config.model_family, ""),
     )
+
+
+def _configured(config: Config, built: Build) -> Config:
+    """The configuration with what the Modelfile says about rendering and parsing."""
+    said = {"renderer": built.renderer or config.renderer, "parser": built.parser or config.parser}
+    return msgspec.structs.replace(config, **said)
 
 
 def _base(built: Build, folder: Path, settings: Settings) -> _Base:
@@ -102,8 +110,7 @@ def _base(built: Build, folder: Path, settings: Settings) -> _Base:
         return _Base()
     facts = model.facts()
     jinja = facts.chat_template if facts else None
-    family, messages = model.config.model_family, _messages(model.messages)
-    return _Base(model.template, jinja, _weights(model), family, model.system or "", messages)
+    return _Base(model.template, jinja, _weights(model), model.config, model.system or "", _messages(model.messages))
 
 
 def _of_file(path: Path) -> _Base:
@@ -113,7 +120,7 @@ def _of_file(path: Path) -> _Base:
     with read_header(path) as header:
         facts = GGUFFacts.of_header(header)
     known = detect(facts.chat_template) if facts.chat_template else None
-    base = _Base(None, facts.chat_template, (str(path),), facts.architecture)
+    base = _Base(None, facts.chat_template, (str(path),), Config(model_family=facts.architecture))
     return replace(base, go=known.template) if known else base
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -71,11 +72,7 @@ def _effort(think: str | None, brought: Prompting) -> Effort:
         effort = Effort.parse({"true": True, "false": False}.get(think, think) if think else None)
     except BadRequest:
         raise click.UsageError(f'invalid argument "{think}" for "--think" flag') from None
-    if "thinking" in brought.capabilities:
-        return effort.by_default()
-    if effort.on:
-        raise MissingCapability(f'"{brought.name}"', "thinking")
-    return effort
+    return effort.of_model(brought.capabilities, brought.name)
 
 
 def _chat(
@@ -99,16 +96,20 @@ def _chat(
     asked = images.numbered(asked)
     if brought.active.language == "go":
         return gotemplate.chat(brought.active.text, asked, tools, effort)
+    return _by_jinja(brought.weights, jinja.request(asked, tools, effort))
+
+
+def _by_jinja(weights: Sequence[str], request: bytes) -> str:
     from pyollama.native import _engine  # only here: it loads the engine
 
-    signal.signal(
-        signal.SIGINT, signal.SIG_DFL
-    )  # a template may loop for ever, and native code sees no KeyboardInterrupt
+    # A template may loop for ever, and native code sees no KeyboardInterrupt.
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
-        rendered = _engine.render_chat(brought.weights, jinja.request(asked, tools, effort))
+        return str(json.loads(_engine.render_chat(weights, request))["prompt"])
     except ValueError as error:
         raise CommandFailed(str(error)) from error
-    return str(json.loads(rendered)["prompt"])
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _read_messages(name: str) -> tuple[list[Message], list[Tool]]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from pyollama.errors import BadRequest
+from pyollama.errors import BadRequest, MissingCapability
 
 LEVELS = ("high", "medium", "low", "max")
 _ALLOWED = '"high", "medium", "low", "max", true, or false'
@@ -32,6 +33,14 @@ class Effort:
             raise BadRequest(f'invalid think value: "{value}" (must be {_ALLOWED})')
         return cls(on=True, level=value, is_set=True)
 
-    def by_default(self) -> Effort:
-        """For a model that can think: it does unless the request says otherwise."""
-        return self if self.is_set else Effort(on=True, level="medium", is_set=True)
+    def of_model(self, capabilities: Collection[str], name: str) -> Effort:
+        """As a model can do it: one that can think does so unless the request says otherwise.
+
+        Raises:
+            MissingCapability: it cannot think but should; the text has ``name``.
+        """
+        if "thinking" in capabilities:
+            return self if self.is_set else Effort(on=True, level="medium", is_set=True)
+        if self.on:
+            raise MissingCapability(f'"{name}"', "thinking")
+        return self

@@ -41,11 +41,7 @@ class Known:
 
     def effort(self, asked: Effort) -> Effort:
         """Thinking as this model can do it; MissingCapability when it cannot think but should."""
-        if "thinking" in self.capabilities:
-            return asked.by_default()
-        if asked.on:
-            raise MissingCapability(f'"{self.given}"', "thinking")
-        return asked
+        return asked.of_model(self.capabilities, self.given)
 
 
 async def find(given: str, *, pull_first: bool = False) -> Known:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
+    from pyollama.store.configs import Config
     from pyollama.store.models import Model
 
 _log = logging.getLogger(__name__)
@@ -40,17 +41,14 @@ def active_template(model: Model, go_template: bool | None) -> ActiveTemplate:
     """The Go template of the model or the Jinja template of its weights; without either, the prompt as it is."""
     facts = model.facts()
     jinja = facts.chat_template if facts else None
-    built_in = model.template is not None and _built_in(model, model.template)
-    return choose_template(model.template, jinja, go_template, built_in=built_in)
+    return choose_template(model.template, jinja, model.config, go_template)
 
 
-def choose_template(
-    go: str | None, jinja: str | None, go_template: bool | None, *, built_in: bool = False
-) -> ActiveTemplate:
-    """The better of two templates. ``built_in``: our own code reads the output, so the Go template goes with it."""
+def choose_template(go: str | None, jinja: str | None, config: Config, go_template: bool | None) -> ActiveTemplate:
+    """The better of two templates for a model with this configuration."""
     if go is None:
         return ActiveTemplate("go", DEFAULT_TEMPLATE) if jinja is None else ActiveTemplate("jinja", jinja)
-    if jinja is None or built_in or not _prefer_jinja(go, jinja, go_template):
+    if jinja is None or _built_in(config, go) or not _prefer_jinja(go, jinja, go_template):
         return ActiveTemplate("go", go)
     return ActiveTemplate("jinja", jinja)
 
@@ -66,17 +64,23 @@ def capabilities(model: Model, go_template: bool | None) -> set[str]:
         found.add("audio")
     if facts:
         found |= template_capabilities(active_template(model, go_template))
-    parser = model.config.parser
-    if parser in _TOOL_PARSERS:
+    return found | parser_capabilities(model.config)
+
+
+def parser_capabilities(config: Config) -> set[str]:
+    """What the built-in parser of the output finds: ``tools``, ``thinking``."""
+    found = set()
+    if config.parser in _TOOL_PARSERS:
         found.add("tools")
-    if parser in _THINKING_PARSERS or model.config.model_family in _HARMONY_FAMILIES:
+    if config.parser in _THINKING_PARSERS or config.model_family in _HARMONY_FAMILIES:
         found.add("thinking")
     return found
 
 
-def _built_in(model: Model, go: str) -> bool:
-    harmony = model.config.model_family in _HARMONY_FAMILIES and all(mark in go for mark in _HARMONY_MARKS)
-    return harmony or bool(model.config.renderer or model.config.parser)
+def _built_in(config: Config, go: str) -> bool:
+    """Whether our own code reads the output, so that the Go template goes with it."""
+    harmony = config.model_family in _HARMONY_FAMILIES and all(mark in go for mark in _HARMONY_MARKS)
+    return harmony or bool(config.renderer or config.parser)
 
 
 @lru_cache(maxsize=512)

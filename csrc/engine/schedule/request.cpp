@@ -7,7 +7,7 @@ namespace po {
 namespace {
 
 constexpr int kLeastContext = 8;
-constexpr int kMostRepeats = 30;          // of one token in a row; a model that got stuck never stops by itself
+constexpr int kMostRepeats = 30;           // of one token in a row; a model that got stuck never stops by itself
 constexpr int64_t kAnswerPerContext = 10;  // an unbounded answer ends at 10 * n_ctx, as Ollama's does
 
 }  // namespace

@@ -71,7 +71,7 @@ async def _answer(
     if call.raw or call.suffix or call.template:
         prompt = await _prompt(call, known, lease, effort)
         if call.debug_render_only:
-            return _rendered(known, prompt, len(call.images or ()))
+            return _rendered(known, prompt, 0 if call.suffix else len(call.images or ()))
         plain = call.raw or not effort.on
         template = call.template or known.template
         generation = await begin(

@@ -312,6 +312,14 @@ def test_render_thinks_as_the_model_can(tool: Tool) -> None:
     assert (outcome.code, outcome.err) == (1, 'Error: "Modelfile" does not support thinking\n')
 
 
+def test_render_keeps_to_the_go_template_where_a_parser_is_named(tool: Tool) -> None:
+    jinja = "{% if tools %}{{ tools }}{% endif %}{{ messages }}"  # can do more, and would be preferred
+    Path("weights.gguf").write_bytes(library.tiny_gguf({"tokenizer.chat_template": jinja}))
+    Path("Modelfile").write_text("FROM ./weights.gguf\nPARSER qwen3\nTEMPLATE {{ .Prompt }} {{ .ThinkLevel }}\n")
+
+    assert tool("render", "-f", "Modelfile", "--prompt", "hi", "--think", "high") == Outcome(0, "hi high", "")
+
+
 def test_render_takes_what_a_modelfile_leaves_to_a_file(tool: Tool) -> None:
     chatml = (KNOWN / "chatml.1.jinja").read_text("utf-8")
     Path("weights.gguf").write_bytes(library.tiny_gguf({"tokenizer.chat_template": chatml}))

@@ -28,5 +28,5 @@ def test_other_values_are_refused(value: Any) -> None:
 
 
 def test_a_model_that_can_think_does_unless_told_otherwise() -> None:
-    assert Effort.parse(None).by_default().on
-    assert not Effort.parse(False).by_default().on
+    assert Effort.parse(None).of_model({"thinking"}, "m").on
+    assert not Effort.parse(False).of_model({"thinking"}, "m").on
