@@ -18,7 +18,7 @@ from pyollama.store.configs import Config
 from pyollama.store.facts import GGUFFacts, read_header
 from pyollama.store.names import ModelName
 from pyollama.store.store import Store
-from pyollama.wire.ollama import Message
+from pyollama.wire.chat import Message
 
 if TYPE_CHECKING:
     from modelfile_grammar import Build

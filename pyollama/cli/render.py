@@ -20,7 +20,7 @@ from pyollama.errors import BadRequest, CommandFailed, MissingCapability
 if TYPE_CHECKING:
     from pyollama.cli.prompting import Prompting
     from pyollama.prompt.effort import Effort
-    from pyollama.wire.ollama import Message, Tool
+    from pyollama.wire.chat import Message, Tool
 
 
 @command()
@@ -86,7 +86,7 @@ def _chat(
     """The prompt of a conversation, made by the code that the server uses."""
     from pyollama.prompt import gotemplate, images, jinja
     from pyollama.prompt import messages as turns
-    from pyollama.wire.ollama import Message
+    from pyollama.wire.chat import Message
 
     if prompt:
         conversation = [*conversation, Message("user", prompt)]
@@ -114,7 +114,7 @@ def _by_jinja(weights: Sequence[str], request: bytes) -> str:
 
 def _read_messages(name: str) -> tuple[list[Message], list[Tool]]:
     """Messages and tools of a JSON file. CommandFailed, naming the place."""
-    from pyollama.wire.ollama import Message, Tool
+    from pyollama.wire.chat import Message, Tool
 
     try:
         content = json.loads(read_source(name))

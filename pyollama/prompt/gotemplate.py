@@ -13,7 +13,7 @@ from pyollama.errors import TemplateError
 from pyollama.prompt.effort import Effort
 from pyollama.prompt.output import OutputParser
 from pyollama.prompt.thinking import ThinkingParser, opened_by
-from pyollama.wire.ollama import Message, Tool
+from pyollama.wire.chat import Message, Tool
 
 
 def check(text: str) -> None:

@@ -7,7 +7,7 @@ from itertools import count, islice
 
 import msgspec
 
-from pyollama.wire.ollama import Message
+from pyollama.wire.chat import Message
 
 TOKENS = 768
 """What an image counts when a conversation is fitted into the context window."""

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from pyollama.prompt.effort import Effort
-from pyollama.wire.ollama import Message, Tool, ToolCall
+from pyollama.wire.chat import Message, Tool, ToolCall
 
 _TAGS_OF_CALLS = ("<tool_call>", "[TOOL_CALLS]", "<|python_tag|>", "<|tool_call|>", "<function_call>")
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from pyollama.wire.ollama import Message
+from pyollama.wire.chat import Message
 
 _THOUGHT = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
 _FORGETFUL_FAMILIES = ("qwen3",)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pyollama.prompt.thinking import ThinkingParser
 from pyollama.prompt.tools import ToolParser
-from pyollama.wire.ollama import AnsweredCall
+from pyollama.wire.chat import AnsweredCall
 
 
 class Delta(NamedTuple):

@@ -16,7 +16,7 @@ from enum import Enum, auto
 from typing import Any, NamedTuple
 
 from pyollama.prompt.thinking import overlap
-from pyollama.wire.ollama import AnsweredCall, AnsweredFunction
+from pyollama.wire.chat import AnsweredCall, AnsweredFunction
 
 BRACKETS = {"{": "}", "[": "]"}
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\Z)|[][{}]', re.DOTALL)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from pyollama.wire.ollama import Message
+from pyollama.wire.chat import Message
 
 Count = Callable[[list[Message]], Awaitable[int]]
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import quart
 from quart.routing import QuartRule
@@ -14,25 +13,15 @@ from quart_trio.wrappers import TrioResponse as Response
 from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed, NotFound, RequestEntityTooLarge
 from werkzeug.routing import RequestRedirect
 
-from pyollama.config import Settings
 from pyollama.errors import BodyTooLarge, PyollamaError
-from pyollama.scheduler import Scheduler
 from pyollama.server import answers, hosts
 from pyollama.server.connection import Connection, Request
 from pyollama.server.gate import Gate
 from pyollama.server.origins import Origins
-from pyollama.store import Store
+from pyollama.server.routes import blueprints
+from pyollama.server.services import Services, services
 
 log = logging.getLogger("pyollama.server")
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What the routes work with."""
-
-    settings: Settings
-    store: Store
-    scheduler: Scheduler
 
 
 class ExactRule(QuartRule):
@@ -49,15 +38,12 @@ class App(QuartTrio):
     asgi_http_class = Connection
     request_class = Request
     url_rule_class: type[QuartRule] = ExactRule
-    services: Services
 
 
 def make_app(services: Services) -> App:
     """The whole server but for its socket. BadOrigin when the configured origins make no sense."""
-    from pyollama.server.routes import blueprints
-
     app = App("pyollama.server", static_folder=None)
-    app.services = services
+    services.attach(app)
     app.config.update(
         RESPONSE_TIMEOUT=None,
         BODY_TIMEOUT=None,
@@ -72,11 +58,6 @@ def make_app(services: Services) -> App:
     gate = Gate(app.asgi_app, origins, loopback=hosts.is_loopback(services.settings.host.host))
     app.asgi_app = gate  # type: ignore[method-assign]
     return app
-
-
-def services() -> Services:
-    """The services of the application that serves the current request."""
-    return cast(App, quart.current_app).services
 
 
 def _answer_errors(app: App) -> None:

@@ -15,7 +15,7 @@ from pyollama.prompt.truncation import fit
 from pyollama.scheduler.lease import Lease
 from pyollama.scheduler.options import Options
 from pyollama.server.lookup import Known
-from pyollama.wire.ollama import Message, Tool
+from pyollama.wire.chat import Message, Tool
 
 
 class Conversation:

@@ -10,9 +10,9 @@ import trio
 
 from pyollama.errors import CloudDisabled, MissingCapability, ModelNotFound, NotPulled, PyollamaError
 from pyollama.prompt.effort import Effort
-from pyollama.server.app import services
+from pyollama.server.services import services
 from pyollama.store import Model, ModelName, strip_source_suffix
-from pyollama.wire.ollama import Message
+from pyollama.wire.chat import Message
 
 
 @dataclass(frozen=True, slots=True)

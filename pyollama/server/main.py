@@ -15,8 +15,9 @@ from pyollama.config import Address, Settings
 from pyollama.errors import CannotListen, PyollamaError
 from pyollama.scheduler import Scheduler
 from pyollama.server import log as server_log
-from pyollama.server.app import App, Services, make_app
+from pyollama.server.app import App, make_app
 from pyollama.server.routes.status import API_LEVEL
+from pyollama.server.services import Services
 from pyollama.server.sockets import serve_connections
 from pyollama.store import Store
 

@@ -10,8 +10,8 @@ from pyollama.errors import BadRequest, InvalidFormat, NotSupported
 from pyollama.prompt.effort import Effort
 from pyollama.scheduler.options import Options, defaults
 from pyollama.server import bodies
-from pyollama.server.app import services
 from pyollama.server.lookup import Known
+from pyollama.server.services import services
 from pyollama.wire.ollama import Completion, Inference
 
 MAX_TOP_LOGPROBS = 20

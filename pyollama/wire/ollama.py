@@ -10,59 +10,7 @@ from typing import Any
 
 from msgspec import UNSET, Raw, Struct, UnsetType, field
 
-# --- parts of requests ------------------------------------------------------------------------------------------------
-
-
-class CalledFunction(Struct):
-    """What a tool call names. Argument order is kept."""
-
-    name: str = ""
-    arguments: dict[str, Any] | None = None
-    index: int = 0
-
-
-class ToolCall(Struct):
-    """A call that the assistant made, in requests."""
-
-    function: CalledFunction
-    id: str = ""
-
-
-class Message(Struct):
-    """One turn of a conversation. ``images`` are base64 text."""
-
-    role: str = ""
-    content: str | None = None
-    thinking: str | None = None
-    images: list[str] | None = None
-    tool_calls: list[ToolCall] | None = None
-    tool_name: str | None = None
-    tool_call_id: str | None = None
-
-
-class ToolParameters(Struct, omit_defaults=True):
-    """The argument object of a tool, a JSON Schema of type object. Property order is kept."""
-
-    type: str = "object"
-    defs: Any = field(default=None, name="$defs")
-    items: Any = None
-    required: list[str] | None = None
-    properties: dict[str, dict[str, Any]] | None = None
-
-
-class ToolFunction(Struct, omit_defaults=True):
-    name: str = ""
-    description: str | None = None
-    parameters: ToolParameters | None = None
-
-
-class Tool(Struct):
-    """A function that the model may call (section 4.3)."""
-
-    function: ToolFunction
-    type: str = "function"
-    items: Any = None
-
+from pyollama.wire.chat import AnsweredCall, Message, Tool
 
 # --- requests ---------------------------------------------------------------------------------------------------------
 
@@ -195,17 +143,6 @@ class TokenLogprobs(Struct):
 class DebugInfo(Struct, omit_defaults=True):
     rendered_template: str
     image_count: int = 0
-
-
-class AnsweredFunction(Struct):
-    index: int
-    name: str
-    arguments: dict[str, Any]
-
-
-class AnsweredCall(Struct):
-    id: str
-    function: AnsweredFunction
 
 
 class AnsweredMessage(Struct, omit_defaults=True):

@@ -21,8 +21,9 @@ from support import scripted_runner
 
 from pyollama.config import Address, Settings
 from pyollama.scheduler import Scheduler
-from pyollama.server.app import Services, make_app
+from pyollama.server.app import make_app
 from pyollama.server.main import run_app
+from pyollama.server.services import Services
 from pyollama.store import Store
 
 SERVE = "import os; from pyollama.config import Settings; from pyollama.server.main import serve; " + (

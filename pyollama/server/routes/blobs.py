@@ -11,8 +11,8 @@ from quart_trio.wrappers import TrioResponse as Response
 
 from pyollama.errors import BlobNotFound
 from pyollama.server import answers
-from pyollama.server.app import services
 from pyollama.server.connection import current
+from pyollama.server.services import services
 from pyollama.store import BlobWriter, Digest
 
 _BATCH_BYTES = 1 << 20  # written and hashed per visit to a thread

@@ -10,7 +10,6 @@ from pyollama.prompt import messages as turns
 from pyollama.prompt.effort import Effort
 from pyollama.scheduler.lease import Lease
 from pyollama.server import answers, requests
-from pyollama.server.app import services
 from pyollama.server.bodies import read
 from pyollama.server.clock import utc_now
 from pyollama.server.connection import current
@@ -18,6 +17,7 @@ from pyollama.server.conversation import Conversation
 from pyollama.server.generation import Timer, Wish, begin
 from pyollama.server.lines import ChatLines
 from pyollama.server.lookup import Known, find
+from pyollama.server.services import services
 from pyollama.wire import ollama as wire
 
 blueprint = Blueprint("chat", __name__)

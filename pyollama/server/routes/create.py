@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -14,14 +15,17 @@ from quart_trio.wrappers import TrioResponse as Response
 from pyollama.create import CreateSpec, Progress, create, spec_from_modelfile
 from pyollama.errors import BadRequest, CreateError, InvalidName, PyollamaError
 from pyollama.server import answers
-from pyollama.server.app import log, services
 from pyollama.server.bodies import read
 from pyollama.server.connection import current
 from pyollama.server.lines import error_line
 from pyollama.server.lookup import named
-from pyollama.wire.ollama import CreateRequest, Message, ProgressLine
+from pyollama.server.services import services
+from pyollama.wire.chat import Message
+from pyollama.wire.ollama import CreateRequest, ProgressLine
 
 _AHEAD = 16  # status lines that may wait for the client
+
+log = logging.getLogger("pyollama.server")
 
 blueprint = Blueprint("create", __name__)
 

@@ -12,9 +12,9 @@ from quart_trio.wrappers import TrioResponse as Response
 from pyollama.errors import BadRequest, EngineRefused, InputTooLong, ModelNotFound
 from pyollama.scheduler.lease import Lease
 from pyollama.server import answers, bodies, requests, vectors
-from pyollama.server.app import services
 from pyollama.server.connection import current
 from pyollama.server.lookup import Known, find
+from pyollama.server.services import services
 from pyollama.store import Model
 from pyollama.wire.ollama import EmbeddingsRequest, EmbeddingsResponse, EmbedRequest, EmbedResponse, Inference
 

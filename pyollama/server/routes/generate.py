@@ -13,7 +13,6 @@ from pyollama.prompt.images import numbered
 from pyollama.prompt.output import OutputParser
 from pyollama.scheduler.lease import Lease
 from pyollama.server import answers, requests
-from pyollama.server.app import services
 from pyollama.server.bodies import read
 from pyollama.server.clock import utc_now
 from pyollama.server.connection import current
@@ -21,7 +20,9 @@ from pyollama.server.conversation import Conversation
 from pyollama.server.generation import Timer, Wish, begin
 from pyollama.server.lines import GenerateLines
 from pyollama.server.lookup import Known, find
+from pyollama.server.services import services
 from pyollama.wire import ollama as wire
+from pyollama.wire.chat import Message
 from pyollama.wire.ollama import GenerateRequest
 
 blueprint = Blueprint("generate", __name__)
@@ -98,7 +99,7 @@ async def _prompt(call: GenerateRequest, known: Known, lease: Lease, effort: Eff
     return memory + gotemplate.chat(template, numbered(_messages(call, known)), (), effort)
 
 
-def _messages(call: GenerateRequest, known: Known) -> list[wire.Message]:
+def _messages(call: GenerateRequest, known: Known) -> list[Message]:
     stored = known.messages if call.context is None else []
     return turns.for_generate(stored, call.prompt or "", call.system or known.system, call.images or ())
 

@@ -9,10 +9,10 @@ from quart_trio.wrappers import TrioResponse as Response
 
 from pyollama.errors import BadRequest, InvalidName
 from pyollama.server import answers
-from pyollama.server.app import services
 from pyollama.server.bodies import read
 from pyollama.server.clock import local
 from pyollama.server.lookup import named
+from pyollama.server.services import services
 from pyollama.store import Model, ModelName, Store, strip_source_suffix
 from pyollama.wire.ollama import CopyRequest, DeleteRequest, Details, TagsEntry, TagsResponse
 

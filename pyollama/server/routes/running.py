@@ -8,8 +8,8 @@ from quart_trio.wrappers import TrioResponse as Response
 
 from pyollama.scheduler.scheduler import LoadedInfo
 from pyollama.server import answers
-from pyollama.server.app import services
 from pyollama.server.clock import local
+from pyollama.server.services import services
 from pyollama.wire.ollama import Details, RunningEntry, RunningResponse
 
 blueprint = Blueprint("running", __name__)

@@ -10,11 +10,11 @@ from quart_trio.wrappers import TrioResponse as Response
 
 from pyollama.errors import BadRequest, CloudDisabled
 from pyollama.server import answers
-from pyollama.server.app import services
 from pyollama.server.bodies import read
 from pyollama.server.clock import local
 from pyollama.server.connection import current
 from pyollama.server.lookup import named
+from pyollama.server.services import services
 from pyollama.store import ModelName, strip_source_suffix
 from pyollama.store import show as stored
 from pyollama.wire.ollama import ShowRequest

@@ -6,7 +6,7 @@ import pytest
 from modelfile_grammar.template import Template, render_prompt
 from pyollama.prompt import images
 from pyollama.prompt.truncation import fit
-from pyollama.wire.ollama import Message
+from pyollama.wire.chat import Message
 
 A, B, C = "QQ==", "Qg==", "Qw=="
 

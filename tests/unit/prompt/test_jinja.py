@@ -4,7 +4,7 @@ import json
 
 from pyollama.prompt import jinja
 from pyollama.prompt.effort import Effort
-from pyollama.wire.ollama import CalledFunction, Message, Tool, ToolCall, ToolFunction, ToolParameters
+from pyollama.wire.chat import CalledFunction, Message, Tool, ToolCall, ToolFunction, ToolParameters
 
 PROPERTIES: dict[str, dict[str, object]] = {"z": {"type": "string"}, "a": {"type": "number", "minimum": 3}}
 TOOL = Tool(ToolFunction("f", None, ToolParameters(required=["z"], properties=PROPERTIES)))

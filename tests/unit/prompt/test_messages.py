@@ -1,7 +1,7 @@
 """The conversation that a request means."""
 
 from pyollama.prompt.messages import for_chat, for_generate, forgets_thoughts, without_old_thoughts
-from pyollama.wire.ollama import Message
+from pyollama.wire.chat import Message
 
 STORED = [Message("user", "stored")]
 

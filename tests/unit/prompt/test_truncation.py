@@ -3,7 +3,7 @@
 import pytest
 
 from pyollama.prompt.truncation import fit
-from pyollama.wire.ollama import Message
+from pyollama.wire.chat import Message
 
 
 def conversation(*turns: str) -> list[Message]:

@@ -18,7 +18,7 @@ from pyollama.prompt.thinking import ThinkingParser
 from pyollama.prompt.tools import ToolParser
 from pyollama.server import clock, vectors
 from pyollama.server.lines import ChatLines, GenerateLines, error_line, token_logprobs
-from pyollama.wire.ollama import AnsweredCall, AnsweredFunction
+from pyollama.wire.chat import AnsweredCall, AnsweredFunction
 from pyollama.wire.runner import Finished, TokenLogprob
 
 END = Finished(1, "stop", 3, 1, 10, 2, 20)
