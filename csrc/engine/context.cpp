@@ -33,6 +33,14 @@ llama_flash_attn_type flash_type(const std::optional<bool> & wanted) {
     return *wanted ? LLAMA_FLASH_ATTN_TYPE_ENABLED : LLAMA_FLASH_ATTN_TYPE_DISABLED;
 }
 
+// Not the opposite of "is host": a processor's own formats of weights, as AMX's, are no host buffers either.
+bool on_gpu(ggml_backend_buffer_type_t buffers) {
+    const ggml_backend_dev_t device = ggml_backend_buft_get_device(buffers);
+    if (device == nullptr || ggml_backend_buft_is_host(buffers)) return false;
+    const auto type = ggml_backend_dev_type(device);
+    return type == GGML_BACKEND_DEVICE_TYPE_GPU || type == GGML_BACKEND_DEVICE_TYPE_IGPU;
+}
+
 }  // namespace
 
 int running_limit(const Model & model, const LoadSpec & spec) {
@@ -158,7 +166,7 @@ MemorySize Context::memory_size() const {
     MemorySize size;
     for (const auto & [buffer_type, bytes] : llama_get_memory_breakdown(context_)) {
         size.all += bytes.total();
-        size.vram += ggml_backend_buft_is_host(buffer_type) ? 0 : bytes.total();
+        size.vram += on_gpu(buffer_type) ? bytes.total() : 0;
     }
     return size;
 }
