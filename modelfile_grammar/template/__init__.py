@@ -3,7 +3,7 @@
 ``Template.parse`` compiles once; ``render_prompt`` makes the prompt of a chat or a completion from it.
 """
 
-from .errors import TemplateError, TemplateRunError, TemplateSyntaxError
+from .errors import TemplateCancelled, TemplateError, TemplateRunError, TemplateSyntaxError
 from .functions import FUNCTIONS
 from .machine import Limits
 from .prompt import collate, render_prompt
@@ -13,6 +13,7 @@ __all__ = [
     "FUNCTIONS",
     "Limits",
     "Template",
+    "TemplateCancelled",
     "TemplateError",
     "TemplateRunError",
     "TemplateSyntaxError",

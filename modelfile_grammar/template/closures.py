@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .compare import types_like
 from .errors import CallError
 from .functions import FunctionType
 from .machine import Failure, Machine, Place, failing
-from .values import NO_VALUE, Record, Value, is_map, type_name
+from .syntax.nodes import Constant
+from .values import NO_VALUE, Record, TemplateText, Value, is_map, is_text, type_name
 
 Evaluate = Callable[[Machine], Value]
+_AT_ONCE = 4096  # characters that are compared without being counted
 
 
 def settled(evaluate: Evaluate) -> Evaluate:
@@ -18,6 +21,16 @@ def settled(evaluate: Evaluate) -> Evaluate:
         return NO_VALUE if value is None else value
 
     return settle
+
+
+def template_text(evaluate: Evaluate) -> Evaluate:
+    """For a value that is made of constants only: its text is the template's own."""
+
+    def mark(machine: Machine) -> Value:
+        value = evaluate(machine)
+        return TemplateText(value) if is_text(value) else value
+
+    return mark
 
 
 def raising(message: str, place: Place) -> Evaluate:
@@ -107,7 +120,7 @@ def piped_call(kind: FunctionType, name: str, place: Place, arguments: list[Eval
         values = [argument(machine) for argument in arguments]
         values.append(last)
         try:
-            if name == "printf" and type(values[0]) is not str:
+            if name == "printf" and not is_text(values[0]):
                 raise Failure(f"wrong type for value; expected string; got {type_name(values[0])}", place)
             return function(machine, [None if value is NO_VALUE else value for value in values])
         except CallError as error:
@@ -122,10 +135,28 @@ def equal_call(kind: FunctionType, place: Place, first: Evaluate, second: Evalua
 
     def call(machine: Machine) -> Value:
         a, b = first(machine), second(machine)
-        if type(a) is str and type(b) is str and len(a) <= 4096:
+        if is_text(a) and is_text(b) and len(a) <= _AT_ONCE:
             return a == b
         try:
             return slow(machine, [a, b])
+        except CallError as error:
+            raise failing(place, error, "eq") from None
+
+    return call
+
+
+def equal_to_literal(kind: FunctionType, place: Place, first: Evaluate, literal: Constant) -> Evaluate:
+    """``eq a "b"``, the form in which they make it."""
+    slow, alike = kind.call, types_like(literal)
+    if type(literal) is str and len(literal) > _AT_ONCE:
+        return equal_call(kind, place, first, lambda machine: literal)
+
+    def call(machine: Machine) -> Value:
+        value = first(machine)
+        if type(value) in alike:
+            return value == literal
+        try:
+            return slow(machine, [value, literal])
         except CallError as error:
             raise failing(place, error, "eq") from None
 

@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from .errors import CallError
 from .gotext.quoting import to_bytes
-from .values import NO_VALUE, Byte, Value, is_list, is_map, type_name
+from .syntax.nodes import Constant
+from .values import NO_VALUE, Byte, MixedText, TemplateText, Value, is_list, is_map, is_text, type_name
 
-_KINDS: dict[type, str] = {str: "string", bool: "bool", int: "int", Byte: "int", float: "float"}
+_KINDS: dict[type, str] = {
+    str: "string",
+    TemplateText: "string",
+    MixedText: "string",
+    bool: "bool",
+    int: "int",
+    Byte: "int",
+    float: "float",
+}
+
+
+def types_like(constant: Constant) -> frozenset[type]:
+    """The types of the values that compare with a constant."""
+    return frozenset(one for one, kind in _KINDS.items() if kind == _KINDS[type(constant)])
 
 
 def equal(first: Value, others: list[Value]) -> bool:
@@ -43,7 +57,7 @@ def less(a: Value, b: Value) -> bool:
         raise CallError(f"incompatible types for comparison: {type_name(a)} and {type_name(b)}")
     if kind == "bool":
         raise CallError("invalid type for comparison")
-    if type(a) is str and type(b) is str and not (a.isascii() and b.isascii()):
+    if is_text(a) and is_text(b) and not (a.isascii() and b.isascii()):
         return to_bytes(a) < to_bytes(b)
     return bool(a < b)  # type: ignore[operator]  # both are numbers or both are strings
 

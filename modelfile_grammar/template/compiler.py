@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from .expressions import Expressions, last_operand
+from .expressions import Expressions, is_constant, last_operand
 from .instructions import (
     branch,
     call_template,
@@ -109,7 +109,11 @@ class _Template:
         value = self.expressions.pipeline(action.pipe)
         after = self.code.next()
         place = Place(self.name, action.pipe.commands[0])
-        done = evaluate_only(value, after) if action.pipe.declared else print_value(value, after, place)
+        done = (
+            evaluate_only(value, after)
+            if action.pipe.declared
+            else print_value(value, after, place, constant=is_constant(action.pipe))
+        )
         self.code.emit(_fixed(done))
 
     def _if(self, node: If) -> None:

@@ -1,10 +1,10 @@
-"""What can go wrong with a template: it does not parse, or it fails while it renders."""
+"""What can go wrong with a template: it does not parse, it fails while it renders, nobody waits for it."""
 
 from __future__ import annotations
 
 
 class TemplateError(Exception):
-    """Either of the two. ``str(error)`` is one line that a user can read."""
+    """Any of them. ``str(error)`` is one line that a user can read."""
 
 
 class TemplateSyntaxError(TemplateError):
@@ -24,6 +24,13 @@ class TemplateRunError(TemplateError):
     def __init__(self, message: str, place: str = "", line: int = 1, column: int = 1) -> None:
         super().__init__(f"template: {place}{message}")
         self.message, self.line, self.column = message, line, column
+
+
+class TemplateCancelled(TemplateError):
+    """Whoever wanted the text does not wait for it any more."""
+
+    def __init__(self) -> None:
+        super().__init__("template: cancelled")
 
 
 class CallError(Exception):

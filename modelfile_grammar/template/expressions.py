@@ -13,12 +13,14 @@ from .closures import (
     after,
     dot_fields,
     equal_call,
+    equal_to_literal,
     field_of,
     fields,
     piped_call,
     plain_call,
     raising,
     settled,
+    template_text,
     wrong_count,
 )
 from .functions import FUNCTIONS
@@ -37,13 +39,24 @@ from .syntax.nodes import (
     Pipe,
     Variable,
 )
-from .values import NO_VALUE, Value, is_map, truth, type_name
+from .values import NO_VALUE, TemplateText, Value, is_map, is_text, truth, type_name
 
 
 def last_operand(pipe: Pipe) -> Operand:
     """What a pipeline evaluates last: where Go sees an error of its value."""
     operand = pipe.commands[-1].operands[-1]
     return last_operand(operand) if isinstance(operand, Pipe) else operand
+
+
+def is_constant(operand: Operand) -> bool:
+    """Whether the value depends on nothing but the text of the template, and perhaps the date."""
+    match operand:
+        case Literal() | HugeNumber() | Nil() | Function():
+            return True
+        case Pipe(commands=commands):
+            return all(is_constant(one) for command in commands for one in command.operands)
+        case _:
+            return False
 
 
 class _Unset:
@@ -71,6 +84,8 @@ class Expressions:
         value = self._command(first, None)
         for command in rest:
             value = self._command(command, value)
+        if isinstance(pipe.commands[-1].operands[0], Function) and is_constant(pipe):
+            value = template_text(value)
         if not pipe.declared:
             return value
         return self._storing(pipe, value, sure)
@@ -152,7 +167,8 @@ class Expressions:
         """An operand as an argument, or alone as a command, where ``nil`` means nothing."""
         match operand:
             case Literal(value=value):
-                return lambda machine: value
+                constant = TemplateText(value) if type(value) is str else value
+                return lambda machine: constant
             case Dot():
                 return lambda machine: machine.dot
             case Nil():
@@ -210,6 +226,9 @@ class Expressions:
             # What is piped in has been evaluated before the other arguments.
             return piped_call(kind, name, place, arguments, final)
         if name == "eq" and count == 2:
+            second = operands[1]
+            if isinstance(second, Literal):
+                return equal_to_literal(kind, place, arguments[0], second.value)
             return equal_call(kind, place, *arguments)
         return plain_call(kind, name, place, arguments)
 
@@ -218,7 +237,7 @@ class Expressions:
         if not arguments:
             return
         operand, evaluate = operands[0], arguments[0]
-        if isinstance(operand, Literal) and type(operand.value) is str:
+        if isinstance(operand, Literal) and is_text(operand.value):
             return
         place = self._place(operand)
         literal = isinstance(operand, Literal | HugeNumber)
@@ -227,7 +246,7 @@ class Expressions:
             if literal:
                 raise Failure(f"expected string; found {operand}", place)
             value = evaluate(machine)
-            if type(value) is not str:
+            if not is_text(value):
                 raise Failure(f"wrong type for value; expected string; got {type_name(value)}", place)
             return value
 

@@ -17,8 +17,9 @@ from .gotext.quoting import to_bytes
 from .gotext.text import join_arguments
 from .gotext.verbs import bytes_of
 from .machine import Machine
+from .provenance import woven
 from .records import typescript_type
-from .values import Byte, Value, is_list, is_map, truth, type_name
+from .values import Byte, Value, is_list, is_map, is_text, truth, type_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +33,19 @@ class FunctionType:
 
 def _length(machine: Machine, arguments: list[Value]) -> Value:
     (value,) = arguments
-    if type(value) is str:
-        if value.isascii():
-            return len(value)
-        machine.charge(len(value) >> 4)
-        return len(to_bytes(value))
     if is_list(value) or is_map(value):
         return len(value)
+    if is_text(value):
+        return _length_of_text(machine, value)
     raise CallError("len of nil pointer" if value is None else f"len of type {type_name(value)}")
+
+
+def _length_of_text(machine: Machine, value: str) -> int:
+    """In bytes."""
+    if value.isascii():
+        return len(value)
+    machine.charge(len(value) >> 4)
+    return len(to_bytes(value))
 
 
 def _index(machine: Machine, arguments: list[Value]) -> Value:
@@ -54,7 +60,7 @@ def _index(machine: Machine, arguments: list[Value]) -> Value:
 def _element(machine: Machine, value: Value, index: Value) -> Value:
     if value is None:
         raise CallError("index of nil pointer")
-    if type(value) is str:
+    if is_text(value):
         data = to_bytes(value)
         machine.charge(len(data) >> 4)
         position = _position(index, len(data))
@@ -69,7 +75,7 @@ def _element(machine: Machine, value: Value, index: Value) -> Value:
     if is_map(value):
         if index is None:
             raise CallError("value is nil; should be of type string")
-        if type(index) is not str:
+        if not is_text(index):
             raise CallError(f"value has type {type_name(index)}; should be string")
         return value.get(index)
     raise CallError(f"can't index item of type {type_name(value)}")
@@ -91,28 +97,27 @@ def _slice(machine: Machine, arguments: list[Value]) -> Value:
         raise CallError("slice of untyped nil")
     if len(indexes) > 3:
         raise CallError(f"too many slice indexes: {len(indexes)}")
-    if type(value) is str and len(indexes) == 3:
-        raise CallError("cannot 3-index slice a string")
-    if type(value) is not str and not is_list(value):
+    if is_list(value):
+        length = len(value)
+    elif not is_text(value):
         raise CallError(f"can't slice item of type {type_name(value)}")
-    length = _length(machine, [value])
-    assert isinstance(length, int)
+    elif len(indexes) == 3:
+        raise CallError("cannot 3-index slice a string")
+    else:
+        length = _length_of_text(machine, value)
     bounds = [_position(index, length) for index in indexes]
     for low, high in pairwise(bounds):
         if low > high:
             raise CallError(f"invalid slice index: {low} > {high}")
     start, end = [*bounds, *(0, length)[len(bounds) :]][:2]
     machine.charge((end - start) >> 3)
-    if type(value) is str:
-        return bytes_of(value, start, end)
-    assert is_list(value)
-    return value[start:end]
+    return bytes_of(value, start, end) if is_text(value) else value[start:end]
 
 
 def _joined(machine: Machine, pieces: list[str]) -> str:
     for piece in pieces:
         machine.charge(len(piece))
-    return "".join(pieces)
+    return woven(pieces)
 
 
 def _print(machine: Machine, arguments: list[Value]) -> Value:
@@ -127,7 +132,7 @@ def _println(machine: Machine, arguments: list[Value]) -> Value:
 def _printf(machine: Machine, arguments: list[Value]) -> Value:
     template, *rest = arguments
     assert isinstance(template, str)  # checked by the caller, before the other arguments are evaluated
-    return printf(template, rest, machine.charge)
+    return woven(printf(template, rest, machine.charge))
 
 
 def _escaper(escape: Callable[[str], str]) -> Callable[[Machine, list[Value]], Value]:
@@ -148,7 +153,7 @@ def _json(machine: Machine, arguments: list[Value]) -> Value:
 
 def _equals(machine: Machine, arguments: list[Value]) -> bool:
     first, *others = arguments
-    if type(first) is str and len(first) > 4096:
+    if is_text(first) and len(first) > 4096:
         machine.charge((len(first) >> 6) * len(others))
     return equal(first, others)
 

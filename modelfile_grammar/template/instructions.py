@@ -10,7 +10,8 @@ from .errors import CallError, TemplateRunError
 from .expressions import UNSET
 from .gotext.text import text_of
 from .machine import END, Failure, Instruction, Machine, Place
-from .values import NO_VALUE, Byte, Value, is_list, is_map, sorted_keys, truth
+from .provenance import pieces_of
+from .values import NO_VALUE, Byte, TemplateText, Value, is_list, is_map, sorted_keys, truth
 
 
 def nothing(machine: Machine) -> Value:
@@ -22,11 +23,13 @@ def go_to(address: int) -> Instruction:
 
 
 def write_text(text: str, after: int) -> Instruction:
-    length = len(text)
+    length, marked = len(text), TemplateText(text)
 
     def run(machine: Machine) -> int:
-        machine.out.append(text)
-        machine.charge(length)
+        machine.out.append(marked)
+        machine.room -= length
+        if machine.room < machine.enough:
+            machine.look()
         return after
 
     return run
@@ -40,18 +43,22 @@ def evaluate_only(value: Evaluate, after: int) -> Instruction:
     return run
 
 
-def print_value(value: Evaluate, after: int, place: Place) -> Instruction:
+def print_value(value: Evaluate, after: int, place: Place, *, constant: bool) -> Instruction:
+    """``constant``: no data goes into the value, so that the text is the template's own."""
+
     def run(machine: Machine) -> int:
-        result = value(machine)
-        if type(result) is str:
-            text = result
+        text = value(machine)
+        if type(text) is str or type(text) is TemplateText:
+            machine.out.append(text)
         else:
             try:
-                text = text_of(result)
+                text = text_of(text)
             except CallError as error:
                 raise Failure(str(error), place) from None
-        machine.out.append(text)
-        machine.charge(len(text))
+            machine.out += pieces_of(TemplateText(text) if constant else text)
+        machine.room -= len(text)
+        if machine.room < machine.enough:
+            machine.look()
         return after
 
     return run

@@ -39,11 +39,21 @@ class Program:
             TemplateRunError: an action failed, or a limit is used up. There is no partial output.
         """
         machine = Machine(limits, today)
+        self.run_on(machine, data)
+        return to_text("".join(machine.out))
+
+    def run_on(self, machine: Machine, data: Value) -> None:
+        """Add the output for ``data`` to that of the programs that ran on the machine before.
+
+        Raises:
+            TemplateRunError: as for ``run``; the machine is of no use then.
+            TemplateCancelled: nobody waits for the output any more.
+        """
         start, size = self._code.entries[""]
         machine.dot = NO_VALUE if data is None else data
         machine.vars = [machine.dot, *[UNSET] * (size - 1)]
         try:
-            return to_text(machine.run(self._code.instructions, start))
+            machine.run(self._code.instructions, start)
         except Failure as failure:
             raise self._located(failure) from None
         except RecursionError:  # the caller's own stack was nearly full

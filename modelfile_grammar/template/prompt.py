@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from .machine import Limits
-from .program import Program
+from .machine import Limits, Machine
+from .provenance import fragments
 from .records import message_record, tools_list
 from .template import DEFAULT_LIMITS, Template
-from .values import ShownList, Value
+from .values import ShownList, TemplateText, Value
 
 ROOT_NAMES = frozenset(
     ("System", "Messages", "Tools", "Prompt", "Suffix", "Response", "Think", "ThinkLevel", "IsThinkSet", "First")
 )
 """The names of the data that templates get; each mode has some of them."""
+
+LEVELS = {name: TemplateText(name) for name in ("low", "medium", "high", "max")}
+"""Levels of thinking that count as the template's own text, as roles do."""
 
 Message = Mapping[str, Any]
 _BLANK_LINE = "\n\n"
@@ -35,8 +38,12 @@ def render_prompt(
     is_think_set: bool | None = None,
     limits: Limits = DEFAULT_LIMITS,
     today: date | None = None,
-) -> str:
-    """The text a model gets.
+    cancelled: Callable[[], bool] | None = None,
+) -> list[str]:
+    """What a model gets, as fragments that alternate: template, data, template and so on, beginning with template.
+
+    A fragment of template is what the template wrote, one of data what it took from the request; joined they are the
+    prompt. Only the first may be empty. Special tokens count in fragments of template only.
 
     With both prompt and suffix the template fills in between them; otherwise the messages count. A template that
     mentions Messages renders once over all of them, any other once per turn, the last turn cut at the response.
@@ -45,23 +52,29 @@ def render_prompt(
         messages: as in the API: role, content, thinking, images, tool_calls, tool_name, tool_call_id.
         think: whether the model is to think; None and False look the same to a template but for IsThinkSet.
         is_think_set: whether the request said so; by default, whether ``think`` is not None.
+        limits: for all turns together.
+        cancelled: asked now and then, from this thread, whether the prompt is not wanted any more.
 
     Raises:
         TemplateRunError: an action failed, or a limit is used up.
+        TemplateCancelled: ``cancelled`` said so.
     """
     common: dict[str, Value] = {
         "Response": response,
         "Think": bool(think),
-        "ThinkLevel": think_level,
+        "ThinkLevel": LEVELS.get(think_level, think_level),
         "IsThinkSet": think is not None if is_think_set is None else is_think_set,
     }
-    run = _Run(limits, today)
+    machine = Machine(limits, today, cancelled)
     if prompt and suffix:
-        return run(template.whole, {**common, "Prompt": prompt, "Suffix": suffix, "Response": ""})
+        template.whole.run_on(machine, {**common, "Prompt": prompt, "Suffix": suffix, "Response": ""})
+        return fragments(machine.out)
     system, collated = collate(messages)
     if template.has_messages:
-        return run(template.whole, {**common, **_chat_data(system, collated, tools), "Response": ""})
-    return _turn_by_turn(template, collated, common, run)
+        template.whole.run_on(machine, {**common, **_chat_data(system, collated, tools), "Response": ""})
+    else:
+        _turn_by_turn(template, collated, common, machine)
+    return fragments(machine.out)
 
 
 def collate(messages: Sequence[Message]) -> tuple[str, list[dict[str, Any]]]:
@@ -99,17 +112,6 @@ def _chat_data(system: str, messages: list[dict[str, Any]], tools: Sequence[Mapp
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """Runs programs under the same limits and date."""
-
-    limits: Limits
-    today: date | None
-
-    def __call__(self, program: Program, data: dict[str, Value]) -> str:
-        return program.run(data, limits=self.limits, today=self.today)
-
-
 @dataclass(slots=True)
 class _Turn:
     """What a template without Messages sees of one turn."""
@@ -130,28 +132,28 @@ class _Turn:
         }
 
 
-def _turn_by_turn(template: Template, messages: list[dict[str, Any]], common: dict[str, Value], run: _Run) -> str:
-    pieces: list[str] = []
+def _turn_by_turn(
+    template: Template, messages: list[dict[str, Any]], common: dict[str, Value], machine: Machine
+) -> None:
     turn = _Turn(common)
     for message in messages:
         match message["role"]:
             case "system":
                 if turn.prompt or turn.response:
-                    turn = _flush(template, turn, run, pieces)
+                    turn = _flush(template, turn, machine)
                 turn.system = message["content"]
             case "user":
                 if turn.response:
-                    turn = _flush(template, turn, run, pieces)
+                    turn = _flush(template, turn, machine)
                 turn.prompt = message["content"]
             case "assistant":
                 turn.response = message["content"]
             case _:
                 pass
-    pieces.append(run(template.cut, turn.data()))
-    return "".join(pieces)
+    template.cut.run_on(machine, turn.data())
 
 
-def _flush(template: Template, turn: _Turn, run: _Run, pieces: list[str]) -> _Turn:
+def _flush(template: Template, turn: _Turn, machine: Machine) -> _Turn:
     """Render a finished turn whole; the next one starts empty."""
-    pieces.append(run(template.whole, turn.data()))
+    template.whole.run_on(machine, turn.data())
     return _Turn(turn.common, first=False)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .gotext.gojson import to_json
-from .values import FieldType, Record, RecordType, Shown, ShownList, TypeNames, Value, is_map
+from .values import FieldType, Record, RecordType, Shown, ShownList, TemplateText, TypeNames, Value, is_map
 
 MESSAGE = RecordType(
     "*template.templateMessage",
@@ -69,6 +69,10 @@ MAX_DEPTH = 100
 """Levels of properties inside properties; what is deeper is left out."""
 
 
+ROLES = {name: TemplateText(name) for name in ("system", "developer", "user", "assistant", "tool", "function")}
+"""Roles that count as the template's own text, because templates make special tokens of them: ``<|{{ .Role }}|>``."""
+
+
 def message_record(message: Mapping[str, Any]) -> Record:
     """A message of the API (role, content, thinking, images, tool_calls, tool_name, tool_call_id) as a record."""
     given = [call for call in message.get("tool_calls") or () if isinstance(call, Mapping)]
@@ -76,7 +80,7 @@ def message_record(message: Mapping[str, Any]) -> Record:
     return Record(
         MESSAGE,
         {
-            "Role": _text(message.get("role")).lower(),
+            "Role": _role(message.get("role")),
             "Content": _text(message.get("content")),
             "Thinking": _text(message.get("thinking")),
             "Images": list(message.get("images") or ()),
@@ -206,6 +210,11 @@ def _from_json(value: object, depth: int = 0) -> Value:
     if isinstance(value, list | tuple):
         return [_from_json(one, depth + 1) for one in value]
     return None
+
+
+def _role(value: object) -> str:
+    name = _text(value).lower()
+    return ROLES.get(name, name)
 
 
 def _text(value: object) -> str:

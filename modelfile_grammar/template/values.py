@@ -1,7 +1,7 @@
 """What a template can hold: str, int, float, bool, None, list, dict, and records; nothing else.
 
 Only these exact types are ever looked into, and only by index, key or declared field. No Python attribute of any
-object can be reached from a template.
+object can be reached from a template. Text has two types more, which say that the template wrote it: see provenance.
 """
 
 from __future__ import annotations
@@ -12,6 +12,24 @@ from typing import TypeGuard
 
 Value = object
 """One of the types above; the engine checks by type, so nothing narrower would say more."""
+
+
+class TemplateText(str):
+    """Text that the template wrote, so that special tokens in it count."""
+
+    __slots__ = ()
+
+
+class MixedText(str):
+    """Text that was put together of both kinds: template text, and plain text from outside."""
+
+    pieces: tuple[str, ...]
+    """Of type TemplateText or str, and no two neighbours of one kind."""
+
+    def __new__(cls, pieces: tuple[str, ...]) -> MixedText:
+        text = super().__new__(cls, "".join(pieces))
+        text.pieces = pieces
+        return text
 
 
 class Byte(int):
@@ -77,8 +95,13 @@ class TypeNames(list[Value]):
     """The type of a tool's property: one name prints bare, several as a list. Equal to nothing until printed."""
 
 
+_TEXTS = frozenset((str, TemplateText, MixedText))
 _DICTS = frozenset((dict, Shown))
 _LISTS = frozenset((list, ShownList, TypeNames))
+
+
+def is_text(value: Value) -> TypeGuard[str]:
+    return type(value) in _TEXTS
 
 
 def is_map(value: Value) -> TypeGuard[Mapping[str, Value]]:
@@ -98,6 +121,8 @@ def truth(value: Value) -> bool:
 
 _TYPE_NAMES = {
     str: "string",
+    TemplateText: "string",
+    MixedText: "string",
     bool: "bool",
     int: "int",
     Byte: "uint8",

@@ -57,7 +57,7 @@ def render(
     if prompt and suffix:
         if "insert" not in brought.capabilities:
             raise MissingCapability(brought.name, "insert")
-        text = gotemplate.insertion(brought.active.text, prompt, suffix, effort)
+        text = "".join(gotemplate.insertion(brought.active.text, prompt, suffix, effort))
     else:
         conversation, tools = _read_messages(messages) if messages else ([], [])
         text = _chat(brought, conversation, tools, prompt, brought.system if system is None else system, effort)
@@ -95,7 +95,7 @@ def _chat(
         asked = turns.without_old_thoughts(asked)
     asked = images.numbered(asked)
     if brought.active.language == "go":
-        return gotemplate.chat(brought.active.text, asked, tools, effort)
+        return "".join(gotemplate.chat(brought.active.text, asked, tools, effort))
     return _by_jinja(brought.weights, jinja.request(asked, tools, effort))
 
 

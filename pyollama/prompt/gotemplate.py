@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 
@@ -15,6 +15,8 @@ from pyollama.prompt.output import OutputParser
 from pyollama.prompt.thinking import ThinkingParser, opened_by
 from pyollama.wire.chat import Message, Tool
 
+Cancelled = Callable[[], bool] | None
+
 
 def check(text: str) -> None:
     """TemplateError: it does not parse."""
@@ -22,8 +24,17 @@ def check(text: str) -> None:
         _parsed(text)
 
 
-def chat(text: str, messages: Sequence[Message], tools: Sequence[Tool], effort: Effort) -> str:
-    """The prompt of a conversation. TemplateError: it does not parse, or fails while rendering."""
+def chat(
+    text: str, messages: Sequence[Message], tools: Sequence[Tool], effort: Effort, cancelled: Cancelled = None
+) -> list[str]:
+    """The prompt of a conversation as fragments: template, data, template and so on. Needs much time, if hostile.
+
+    Args:
+        cancelled: asked now and then, from this thread, whether nobody waits any more.
+
+    Raises:
+        TemplateError: it does not parse, fails while rendering, uses too much, or is cancelled.
+    """
     with _failures():
         return go.render_prompt(
             _parsed(text),
@@ -32,11 +43,12 @@ def chat(text: str, messages: Sequence[Message], tools: Sequence[Tool], effort: 
             think=effort.on,
             think_level=effort.level,
             is_think_set=effort.is_set,
+            cancelled=cancelled,
         )
 
 
-def insertion(text: str, prompt: str, suffix: str, effort: Effort) -> str:
-    """The prompt for text between ``prompt`` and ``suffix``. TemplateError."""
+def insertion(text: str, prompt: str, suffix: str, effort: Effort, cancelled: Cancelled = None) -> list[str]:
+    """The prompt for text between ``prompt`` and ``suffix``, otherwise as ``chat``."""
     with _failures():
         return go.render_prompt(
             _parsed(text),
@@ -45,6 +57,7 @@ def insertion(text: str, prompt: str, suffix: str, effort: Effort) -> str:
             think=effort.on,
             think_level=effort.level,
             is_think_set=effort.is_set,
+            cancelled=cancelled,
         )
 
 

@@ -67,7 +67,7 @@ class Conversation:
     async def _render(self, messages: Sequence[Message]) -> str:
         messages = images.numbered(messages)
         if self._known.language == "go":
-            return self._before + gotemplate.chat(self._known.template, messages, self._tools, self._effort)
+            return self._before + "".join(gotemplate.chat(self._known.template, messages, self._tools, self._effort))
         self._shim = await self._lease.render(jinja.request(messages, self._tools, self._effort))
         return self._before + str(self._shim["prompt"])
 

@@ -171,8 +171,8 @@ def check_template(text: str, messages: list[dict[str, str]]) -> None:
     detect(text)
     try:
         template = Template.parse(text)
-        render_prompt(template, messages=messages, tools=TOOLS, limits=LIMITS).encode()
-        render_prompt(template, prompt="a", suffix="b", limits=LIMITS).encode()
+        "".join(render_prompt(template, messages=messages, tools=TOOLS, limits=LIMITS)).encode()
+        "".join(render_prompt(template, prompt="a", suffix="b", limits=LIMITS)).encode()
         template.render({"a": "x", "b": [1, None], "System": {"k": 1.5}}, limits=LIMITS).encode()
     except TemplateError as error:
         assert str(error)

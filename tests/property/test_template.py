@@ -92,10 +92,61 @@ def test_any_messages_render_or_raise_our_error(
     text: str, messages: list[dict[str, Any]], tools: list[dict[str, Any]]
 ) -> None:
     try:
-        rendered = render_prompt(Template.parse(text), messages=messages, tools=tools, limits=SMALL)
+        rendered = "".join(render_prompt(Template.parse(text), messages=messages, tools=tools, limits=SMALL))
     except TemplateError:
         return
     rendered.encode()
+
+
+SECRET = "\ue000"  # in no template
+OUTSIDE = st.text(alphabet=SECRET + "é☃\udc80x", min_size=1, max_size=8).map(lambda text: SECRET + text)
+TALK = st.lists(
+    st.fixed_dictionaries(
+        {"role": st.one_of(st.sampled_from(["system", "user", "assistant", "tool"]), OUTSIDE), "content": OUTSIDE},
+        optional={
+            "thinking": OUTSIDE,
+            "tool_name": OUTSIDE,
+            "tool_calls": st.just([{"function": {"name": SECRET, "arguments": {SECRET: [SECRET, 1]}}}]),
+        },
+    ),
+    min_size=1,
+    max_size=4,
+)
+PRINTING = [
+    ".Content",
+    ".Role",
+    ".ToolCalls",
+    ".",
+    "json .",
+    "html .Content",
+    "$.System",
+    "$x",
+    'print "<s>" .Content',
+    'printf "<s>%s%v|%5s" .Content .Role .Thinking',
+    'printf (print "%s" .Content) "<s>"',
+    "slice .Content 0 3",
+    "slice .Content 1",
+    'slice (print "<s>" .Content "<e>") 1 7',
+    'or .Thinking "<s>"',
+    'with .Thinking }}<s>{{ print . "<s>" }}{{ end',
+    'if .Thinking }}{{ template "t" .Thinking }}{{ else }}{{ template "t" $x }}{{ end',
+]
+
+
+@given(st.lists(st.tuples(st.sampled_from(PRINTING), st.booleans()), min_size=1, max_size=8), TALK)
+def test_nothing_from_outside_is_in_a_fragment_of_the_template(
+    actions: list[tuple[str, bool]], messages: list[dict[str, Any]]
+) -> None:
+    kept = ["{{ $x = " + one + " }}" if keep and " }}" not in one else "{{ " + one + " }}" for one, keep in actions]
+    text = '{{ $x := "<s>" }}{{ range .Messages }}' + "".join(kept) + "{{ $x }}{{ end }}"
+    template = Template.parse(text + '{{ define "t" }}<t>{{ . }}<t>{{ end }}')
+    try:
+        found = render_prompt(template, messages=messages, limits=SMALL)
+    except TemplateError:  # a slice beyond the end
+        return
+
+    assert not set("".join(found[::2])) & {*SECRET, "é", "☃", "\ufffd"}
+    assert all(found[1:])
 
 
 @given(st.text(alphabet="ab{}\n é\\\"'", max_size=30))

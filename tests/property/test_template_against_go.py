@@ -16,7 +16,9 @@ import pytest
 
 from modelfile_grammar.template import Limits, Template, TemplateError, TemplateSyntaxError
 from modelfile_grammar.template.gotext.quoting import to_text
+from modelfile_grammar.template.machine import Machine
 from modelfile_grammar.template.program import Program
+from modelfile_grammar.template.provenance import fragments
 
 REFERENCE = Path(__file__).parent.parent / "go_reference"
 TODAY = date(2026, 8, 21)
@@ -239,8 +241,10 @@ def ours(request: dict[str, Any]) -> tuple[str, str]:
         program = Program.parse(request["template"])
     except TemplateSyntaxError as error:
         return "parse", str(error)
+    machine = Machine(Limits(output=1 << 20), TODAY)
     try:
-        return "", program.run(request["data"], limits=Limits(output=1 << 20), today=TODAY)
+        program.run_on(machine, request["data"])
+        return "", "".join(fragments(machine.out))
     except TemplateError as error:
         return "run", str(error)
 

@@ -6,7 +6,7 @@ import re
 from json.encoder import encode_basestring
 
 from ..errors import CallError
-from ..values import NO_VALUE, Byte, FieldType, Record, TypeNames, Value, is_list, is_map, sorted_keys
+from ..values import NO_VALUE, Byte, FieldType, Record, TypeNames, Value, is_list, is_map, is_text, sorted_keys
 from .numbers import plain, scientific, shortest_digits
 from .quoting import join_bytes
 
@@ -24,7 +24,7 @@ def to_json(value: Value, depth: int = 0) -> str:
     """
     if depth > MAX_NESTING:
         raise CallError(f"value is nested more than {MAX_NESTING} levels deep")
-    if type(value) is str:
+    if is_text(value):
         return quote_json(value)
     if value is None or value is NO_VALUE:
         return "null"

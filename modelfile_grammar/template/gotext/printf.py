@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from ..values import Byte, Value, type_name
+from ..values import Byte, TemplateText, Value, type_name
 from .text import nested_text
 from .verbs import Flags, print_argument
 
@@ -14,8 +14,11 @@ _FLAGS = {"#": "sharp", "0": "zero", "+": "plus", "-": "minus", " ": "space"}
 _INDEX = re.compile(r"\[([^\]]*)\]")
 
 
-def printf(template: str, arguments: list[Value], charge: Callable[[int], None]) -> str:
-    """The formatted text. ``charge`` is told the characters as they are made, and may raise."""
+def printf(template: str, arguments: list[Value], charge: Callable[[int], None]) -> list[str]:
+    """The pieces of the formatted text: those of the format are of its own type.
+
+    ``charge`` is told the characters as they are made, and may raise.
+    """
     return _Format(template, arguments, charge).run()
 
 
@@ -27,21 +30,22 @@ class _Format:
         self.at = self.next = 0
         self.reordered = self.good_index = False
         self.pieces: list[str] = []
+        self.kind = TemplateText if type(template) is TemplateText else str
 
-    def run(self) -> str:
-        template = self.template
+    def run(self) -> list[str]:
+        template, kind = self.template, self.kind
         while True:
             percent = template.find("%", self.at)
             if percent < 0:
-                self._write(template[self.at :])
+                self._write(kind(template[self.at :]))
                 break
-            self._write(template[self.at : percent])
+            self._write(kind(template[self.at : percent]))
             self.at = percent + 1
             if not self._verb():
                 break
         if not self.reordered and self.next < len(self.arguments):
             self._write("%!(EXTRA " + ", ".join(map(_typed, self.arguments[self.next :])) + ")")
-        return "".join(self.pieces)
+        return self.pieces
 
     def _verb(self) -> bool:
         """One conversion after its percent sign; false when the format ends inside it."""
@@ -65,7 +69,7 @@ class _Format:
 
     def _converted(self, verb: str, flags: Flags) -> str:
         if verb == "%":
-            return "%"
+            return self.kind("%")
         if not self.good_index:
             return f"%!{verb}(BADINDEX)"
         if self.next >= len(self.arguments):

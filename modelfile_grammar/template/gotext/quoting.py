@@ -63,6 +63,8 @@ def _escaped(found: re.Match[str], quote: str) -> str | None:
 # does, and becomes U+FFFD when the prompt is complete.
 
 _LONE = re.compile("[\ud800-\udfff]")
+_AT_ONCE = 1 << 18
+"""Characters that one call of native code looks at: no other thread runs meanwhile."""
 
 
 def to_bytes(text: str) -> bytes:
@@ -79,14 +81,29 @@ def from_bytes(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
+def has_stray_bytes(text: str) -> bool:
+    """Whether the string holds bytes that are no characters, or not yet."""
+    if text.isascii():
+        return False
+    return any(_is_stray(text[at : at + _AT_ONCE]) for at in range(0, len(text), _AT_ONCE))
+
+
+def _is_stray(text: str) -> bool:
+    try:
+        text.encode()  # much faster than a search
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
 def join_bytes(text: str) -> str:
     """The same string with neighbouring bytes joined to the characters they make."""
-    return text if text.isascii() or not _LONE.search(text) else from_bytes(to_bytes(text))
+    return from_bytes(to_bytes(text)) if has_stray_bytes(text) else text
 
 
 def to_text(text: str) -> str:
     """The string as text: joined, and what still is no character replaced by U+FFFD."""
-    return text if text.isascii() else _LONE.sub("\ufffd", join_bytes(text))
+    return _LONE.sub("\ufffd", join_bytes(text)) if has_stray_bytes(text) else text
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from ..errors import CallError
-from ..values import NO_VALUE, Byte, Record, Shown, ShownList, TypeNames, Value, is_list, is_map, sorted_keys
+from ..values import (
+    NO_VALUE,
+    Byte,
+    Record,
+    Shown,
+    ShownList,
+    TemplateText,
+    TypeNames,
+    Value,
+    is_list,
+    is_map,
+    is_text,
+    sorted_keys,
+)
 from .gojson import MAX_NESTING, to_json
 from .numbers import format_general
+
+TRUE, FALSE = TemplateText("true"), TemplateText("false")
+"""Nobody can write anything into them from outside."""
 
 
 def text_of(value: Value) -> str:
     """The text an action prints."""
-    if type(value) is str:
+    if is_text(value):
         return value
     if value is None or value is NO_VALUE:
         return "<no value>"
@@ -41,10 +57,10 @@ def nested_text(value: Value, depth: int = 0) -> str:
 
 def own_text(value: Value) -> str | None:
     """The text of a plain value, or of one that has a text form of its own; nothing for the rest."""
-    if type(value) is str:
+    if is_text(value):
         return value
     if value is True or value is False:
-        return "true" if value else "false"
+        return TRUE if value else FALSE
     if type(value) is int or type(value) is Byte:
         return int.__repr__(value)
     if type(value) is float:
@@ -65,7 +81,7 @@ def join_arguments(arguments: list[Value]) -> list[str]:
     pieces: list[str] = []
     was_string = True
     for argument in arguments:
-        is_string = type(argument) is str
+        is_string = is_text(argument)
         if not (is_string or was_string):
             pieces.append(" ")
         pieces.append(nested_text(argument))

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..errors import CallError
-from ..values import Byte, Record, Value, is_list, is_map, sorted_keys, type_name
+from ..values import Byte, Record, Value, is_list, is_map, is_text, sorted_keys, type_name
 from .floats import format_float
 from .gojson import MAX_NESTING
 from .quoting import can_backquote, from_bytes, go_quote, go_quote_character, join_bytes, to_bytes
-from .text import own_text
+from .text import FALSE, TRUE, own_text
 
 _BASES = {"d": 10, "v": 10, "b": 2, "o": 8, "O": 8, "x": 16, "X": 16}
 _DIGITS = {10: "d", 2: "b", 8: "o", 16: "x"}
@@ -58,10 +58,10 @@ def _value(value: Value, verb: str, flags: Flags, depth: int) -> str:
         raise CallError(f"value is nested more than {MAX_NESTING} levels deep")
     if value is None:
         return "interface {}(nil)" if flags.sharp_v else "<nil>"
-    if type(value) is str:
+    if is_text(value):
         return _string(value, verb, flags)
     if value is True or value is False:
-        return flags.pad("true" if value else "false") if verb in "tvw" else _bad(value, verb, flags)
+        return flags.pad(TRUE if value else FALSE) if verb in "tvw" else _bad(value, verb, flags)
     if type(value) is int or type(value) is Byte:
         return _integer(value, verb, flags)
     if type(value) is float:

@@ -35,6 +35,10 @@ _OPERAND_STARTS = _OPERANDS | {"LEFT_PAREN"}
 _PUNCTUATION = {"|": "PIPE", "(": "LEFT_PAREN", ")": "RIGHT_PAREN", ",": "COMMA", "=": "ASSIGN"}
 
 
+MAX_TOKENS = 20_000
+"""Tokens of a template. Real ones have a few hundred; reading this many takes a fraction of a second."""
+
+
 class Scanner:
     """One pass over one template."""
 
@@ -42,7 +46,7 @@ class Scanner:
         self.text = text
         self.at = 0
         self.line = 1
-        self._counted = 0
+        self._counted = self._made = 0
         self.parens = 0
         self.action_line = 0  # outside of actions
 
@@ -191,8 +195,12 @@ class Scanner:
         return token
 
     def _token(self, kind: str, at: int, value: str) -> Token:
-        self._move(at)
-        return Token(kind, value, start_pos=at, line=self.line)
+        self.line += self.text.count("\n", self._counted, at)
+        self._counted = at
+        self._made += 1
+        if self._made > MAX_TOKENS:
+            self._fail(f"more than {MAX_TOKENS} texts, words and marks", at)
+        return Token(kind, value, at, self.line)
 
     def _move(self, at: int) -> None:
         """Count the lines up to ``at``."""

@@ -38,7 +38,7 @@ from .nodes import (
 )
 
 MAX_LENGTH = 1024 * 1024
-"""Characters of a template. Real ones have a few thousand; parsing this many takes seconds."""
+"""Characters of a template, long examples in its texts included. Real ones have a few thousand."""
 
 MAX_DEPTH = 100
 """How deep parentheses and control structures may nest; an ``else if`` and a pipeline's stage count as one level."""

@@ -94,9 +94,9 @@ async def _prompt(call: GenerateRequest, known: Known, lease: Lease, effort: Eff
         return call.prompt or ""
     template = call.template or known.template
     if call.suffix:
-        return gotemplate.insertion(template, call.prompt or "", call.suffix, effort)
+        return "".join(gotemplate.insertion(template, call.prompt or "", call.suffix, effort))
     memory = await _memory(call, lease)
-    return memory + gotemplate.chat(template, numbered(_messages(call, known)), (), effort)
+    return memory + "".join(gotemplate.chat(template, numbered(_messages(call, known)), (), effort))
 
 
 def _messages(call: GenerateRequest, known: Known) -> list[Message]:

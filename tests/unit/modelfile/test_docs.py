@@ -94,6 +94,6 @@ PROMPTS = list(zip(blocks(TEMPLATE, "gotemplate"), blocks(TEMPLATE, "json")[1:],
 
 @pytest.mark.parametrize(("text", "request_json", "expected"), PROMPTS)
 def test_every_prompt_example_gives_what_it_shows(text: str, request_json: str, expected: str) -> None:
-    prompt = render_prompt(Template.parse(text), **json.loads(request_json))
+    prompt = "".join(render_prompt(Template.parse(text), **json.loads(request_json)))
 
     assert prompt.rstrip("\n") == expected.rstrip("\n")

@@ -22,7 +22,7 @@ async def test_w8_marks_are_placed_and_neighbours_merge() -> None:
     kept = images.numbered(await fit(messages, 2000, cost, too_long=-1))
 
     template = Template.parse("{{ range .Messages }}{{ .Content }} {{ end }}")
-    assert render_prompt(template, messages=msgspec.to_builtins(kept)) == "a\n\n[img-1][img-0] b "
+    assert "".join(render_prompt(template, messages=msgspec.to_builtins(kept))) == "a\n\n[img-1][img-0] b "
 
 
 @pytest.mark.parametrize(

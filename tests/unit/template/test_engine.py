@@ -8,6 +8,7 @@ import pytest
 from modelfile_grammar.template import (
     Limits,
     Template,
+    TemplateCancelled,
     TemplateError,
     TemplateRunError,
     TemplateSyntaxError,
@@ -112,6 +113,46 @@ def test_a_template_without_end_fails_soon(text: str, complaint: str) -> None:
 def test_parsing_takes_time_in_proportion_to_the_text(text: str) -> None:
     with suppress(TemplateSyntaxError):
         Template.parse(text)
+
+
+def test_a_time_limit_holds_inside_of_functions_too() -> None:
+    text = "{{ range 1000 }}" + "{{ range $.L }}{{ end }}" * 3 + "{{ slice $.S 1 99 }}{{ end }}"
+
+    with pytest.raises(TemplateRunError, match=r"^template: not done after 0.01 seconds$"):
+        Template.parse(text).render({"S": "x" * 100_000, "L": [1] * 300}, limits=Limits(seconds=0.01))
+
+
+@pytest.mark.parametrize("limits", [Limits(steps=100), Limits(output=300), Limits(seconds=0)], ids=["s", "o", "t"])
+def test_all_turns_of_a_conversation_share_one_budget(limits: Limits) -> None:
+    template = Template.parse("{{ .Prompt }}{{ range 9 }}text{{ end }}{{ .Response }}")
+    turn = [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]
+
+    with pytest.raises(TemplateRunError):
+        render_prompt(template, messages=turn * (1000 if limits.seconds == 0 else 10), limits=limits)
+    if limits.seconds:
+        assert render_prompt(template, messages=turn, limits=limits)
+
+
+def test_whoever_wants_a_prompt_may_stop_wanting_it() -> None:
+    asked = []
+
+    def cancelled() -> bool:
+        asked.append(1)
+        return len(asked) == 3
+
+    with pytest.raises(TemplateCancelled):
+        render_prompt(Template.parse("{{ range 100000 }}x{{ end }}"), prompt="a", suffix="b", cancelled=cancelled)
+    assert len(asked) == 3
+
+
+def test_a_template_of_too_many_words_is_refused() -> None:
+    assert Template.parse("{{ .S }}" * 6000)
+    with pytest.raises(TemplateSyntaxError, match=r"^template: :2: more than 20000 texts, words and marks$"):
+        Template.parse("\n" + "{{ .S }}" * 7000)
+
+
+def test_a_template_of_much_text_and_few_actions_is_fine() -> None:
+    assert Template.parse("x" * 1_000_000 + "{{ .S }}").render({"S": "y"}).endswith("xy")
 
 
 def test_limits_are_the_callers() -> None:
@@ -231,20 +272,20 @@ TOOL_JSON = (
     ],
 )
 def test_tools_look_as_templates_expect(text: str, expected: str) -> None:
-    assert render_prompt(Template.parse(text + "{{ if .Messages }}{{ end }}"), tools=[TOOL]) == expected
+    assert "".join(render_prompt(Template.parse(text + "{{ if .Messages }}{{ end }}"), tools=[TOOL])) == expected
 
 
 def test_without_tools_the_list_is_empty() -> None:
     template = Template.parse("{{ if .Tools }}y{{ else }}n{{ end }}{{ .Tools }}{{ range .Messages }}{{ end }}")
 
-    assert render_prompt(template) == "n[]"
+    assert "".join(render_prompt(template)) == "n[]"
 
 
 def test_messages_print_as_json_with_their_field_names() -> None:
     call = {"id": "c1", "function": {"index": 0, "name": "f", "arguments": {"n": 2}}}
     messages = [{"role": "assistant", "content": "<x>", "tool_calls": [call]}]
 
-    assert render_prompt(Template.parse("{{ json .Messages }}"), messages=messages) == (
+    assert "".join(render_prompt(Template.parse("{{ json .Messages }}"), messages=messages)) == (
         '[{"Role":"assistant","Content":"\\u003cx\\u003e","Thinking":"","Images":null,'
         '"ToolCalls":[{"ID":"c1","Function":{"Index":0,"Name":"f","Arguments":{"n":2}}}],"ToolName":"","ToolCallID":""}]'
     )
@@ -258,7 +299,7 @@ def test_merging_keeps_calls_images_and_thoughts() -> None:
     ]
     before = [dict(message) for message in messages]
 
-    assert render_prompt(Template.parse(text), messages=messages) == "a\n\nb|t\n\nu|2|2;"
+    assert "".join(render_prompt(Template.parse(text), messages=messages)) == "a\n\nb|t\n\nu|2|2;"
     assert messages == before
 
 

@@ -47,7 +47,7 @@ def test_a_prompt_renders_or_fails_as_numbered(
     text: str, given: dict[str, Any], expected: str | dict[str, str]
 ) -> None:
     if isinstance(expected, str):
-        assert render_prompt(Template.parse(text), **given, today=TODAY) == expected
+        assert "".join(render_prompt(Template.parse(text), **given, today=TODAY)) == expected
         return
     with pytest.raises(TemplateError) as caught:
         render_prompt(Template.parse(text), **given, today=TODAY)
