@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .gotext.gojson import to_json
+from .gotext.numbers import INT_MIN, UINT_MAX
 from .values import FieldType, Record, RecordType, Shown, ShownList, TemplateText, TypeNames, Value, is_map
 
 MESSAGE = RecordType(
@@ -198,10 +199,15 @@ def typescript_type(value: Value) -> str:
 
 
 def _from_json(value: object, depth: int = 0) -> Value:
-    """JSON as Go decodes it: every number is a float. Types that JSON does not have are dropped."""
+    """JSON as Go decodes it, but integers of 64 bits stay integers and keep their digits.
+
+    Larger ones become floats, and types that JSON does not have are dropped.
+    """
     if value is None or type(value) in (str, bool, float):
         return value
     if isinstance(value, int):
+        if INT_MIN <= value <= UINT_MAX:
+            return int(value)
         return float(value) if abs(value) < 2**1023 else math.inf
     if depth > MAX_DEPTH:
         return None

@@ -115,6 +115,28 @@ def test_parsing_takes_time_in_proportion_to_the_text(text: str) -> None:
         Template.parse(text)
 
 
+@pytest.mark.parametrize(
+    ("number", "printed", "as_json"),
+    [
+        (1234567890123456789, "1234567890123456789", "1234567890123456789"),
+        (2**64 - 1, "18446744073709551615", "18446744073709551615"),
+        (-(2**63), "-9223372036854775808", "-9223372036854775808"),
+        (2**64, "1.8446744073709552e+19", "18446744073709552000"),
+        (1000000, "1000000", "1000000"),
+        (1000000.0, "1e+06", "1000000"),
+    ],
+)
+def test_an_integer_of_64_bits_keeps_its_digits_in_arguments(number: float, printed: str, as_json: str) -> None:
+    """A430"""
+    text = "{{ range .Messages }}{{ range .ToolCalls }}{{ .Function.Arguments.n }} {{ .Function.Arguments }}"
+    call = {"function": {"name": "f", "arguments": {"n": number, "l": [{"n": number}]}}}
+    messages = [{"role": "user", "tool_calls": [call]}]
+
+    prompt = render_prompt(Template.parse(text + "{{ end }}{{ end }}"), messages=messages)
+
+    assert "".join(prompt) == f'{printed} {{"l":[{{"n":{as_json}}}],"n":{as_json}}}'
+
+
 def test_a_time_limit_holds_inside_of_functions_too() -> None:
     text = "{{ range 1000 }}" + "{{ range $.L }}{{ end }}" * 3 + "{{ slice $.S 1 99 }}{{ end }}"
 
