@@ -114,7 +114,7 @@ class Command(click.Command):
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         from pyollama.cli.help.layout import command_help
 
-        formatter.write(command_help(self, ctx))
+        formatter.write(command_help(self, ctx, self.variables))
 
 
 def command(name: str | None = None, **attrs: Any) -> Callable[[Callable[..., Any]], Command]:
@@ -158,7 +158,7 @@ class LazyGroup(click.Group):
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         from pyollama.cli.help.layout import group_help
 
-        formatter.write(group_help(self, ctx))
+        formatter.write(group_help(self, ctx, {name: self.lazy[name][1] for name in self.list_commands(ctx)}))
 
     def _unknown(self, ctx: click.Context, name: str) -> str:
         text = f'unknown command "{name}" for "pyollama"'

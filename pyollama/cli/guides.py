@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from pyollama.cli.commands import COMPLETE_VARIABLE
 from pyollama.cli.group import app, command
-from pyollama.cli.main import COMPLETE_VARIABLE
 from pyollama.errors import CommandFailed
 
 _SHELLS = ("bash", "zsh", "fish")

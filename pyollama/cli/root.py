@@ -6,9 +6,9 @@ import sys
 
 import click
 
+from pyollama.cli.commands import ALIASES, COMMANDS
 from pyollama.cli.flags import switch
 from pyollama.cli.group import App, LazyGroup
-from pyollama.cli.main import ALIASES, COMMANDS
 
 
 @click.command(cls=LazyGroup, lazy=COMMANDS, aliases=ALIASES, invoke_without_command=True, no_args_is_help=False)

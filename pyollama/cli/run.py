@@ -11,14 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pyollama.cli.flags import INT, Flag, switch
-from pyollama.cli.group import app, command
-from pyollama.cli.help.environment import CLIENT
-from pyollama.cli.names import complete_model
-from pyollama.cli.output.progress import open_progress
-from pyollama.cli.session.asking import (
+from pyollama.cli.asking import (
     Asking,
     Interrupted,
+    is_multimodal,
     parse_format,
     parse_keep_alive,
     parse_options,
@@ -26,6 +22,11 @@ from pyollama.cli.session.asking import (
     print_statistics,
     show_answer,
 )
+from pyollama.cli.flags import INT, Flag, switch
+from pyollama.cli.group import app, command
+from pyollama.cli.help.environment import CLIENT
+from pyollama.cli.names import complete_model
+from pyollama.cli.output.progress import open_progress
 from pyollama.errors import ApiError, CommandFailed
 
 if TYPE_CHECKING:
@@ -127,16 +128,6 @@ def find_model(client: Client, model: str, *, pull: bool, insecure: bool, quiet:
         raise CommandFailed(f"{model}: cloud models are not supported by pyollama")
     watch(client.pull(model, insecure=insecure), pull_label, off=quiet)
     return client.show(model)
-
-
-def is_multimodal(info: dict[str, Any]) -> bool:
-    capabilities = info.get("capabilities") or []
-    keys = info.get("model_info") or {}
-    return bool(
-        {"vision", "audio"}.intersection(capabilities)
-        or info.get("projector_info")
-        or any(".vision." in key for key in keys)
-    )
 
 
 def answer_once(client: Client, asking: Asking, once: Once, *, multimodal: bool) -> None:

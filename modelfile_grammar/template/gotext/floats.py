@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
+from .flags import Flags
 from .numbers import format_general, format_special
-
-if TYPE_CHECKING:
-    from .verbs import Flags
 
 _DEFAULT_PRECISION = {"e": 6, "f": 6}
 

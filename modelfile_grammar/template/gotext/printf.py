@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable
 
 from ..values import Byte, TemplateText, Value, type_name
+from .flags import Flags
 from .text import nested_text
-from .verbs import Flags, print_argument
+from .verbs import print_argument
 
 _LARGEST = 10**6
 _FLAGS = {"#": "sharp", "0": "zero", "+": "plus", "-": "minus", " ": "space"}

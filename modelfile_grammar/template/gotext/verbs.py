@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from ..errors import CallError
 from ..values import Byte, Record, Value, is_list, is_map, is_text, sorted_keys, type_name
+from .flags import Flags
 from .floats import format_float
 from .gojson import MAX_NESTING
 from .quoting import can_backquote, from_bytes, go_quote, go_quote_character, join_bytes, to_bytes
@@ -14,32 +12,6 @@ from .text import FALSE, TRUE, own_text
 
 _BASES = {"d": 10, "v": 10, "b": 2, "o": 8, "O": 8, "x": 16, "X": 16}
 _DIGITS = {10: "d", 2: "b", 8: "o", 16: "x"}
-
-
-@dataclass(slots=True)
-class Flags:
-    """What stands between the percent sign and the verb. ``charge`` is told of the padding it asks for."""
-
-    charge: Callable[[int], None]
-    sharp: bool = False
-    zero: bool = False
-    plus: bool = False
-    minus: bool = False
-    space: bool = False
-    sharp_v: bool = False
-    plus_v: bool = False
-    width: int | None = None
-    precision: int | None = None
-
-    def pad(self, text: str, *, zeros: bool | None = None) -> str:
-        """The text at the width asked for. ``zeros`` overrides the flag."""
-        missing = (self.width or 0) - len(text)
-        if missing <= 0:
-            return text
-        self.charge(missing)
-        if self.minus:
-            return text + " " * missing
-        return ("0" if (self.zero if zeros is None else zeros) else " ") * missing + text
 
 
 def print_argument(value: Value, verb: str, flags: Flags) -> str:

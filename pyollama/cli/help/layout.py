@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import click
 
 from pyollama.cli.flags import BOOL, INT, Flag
-from pyollama.cli.group import Command, LazyGroup
 
 _NAME = 27  # columns of a variable's name
 
 
-def command_help(command: Command, ctx: click.Context) -> str:
+def command_help(command: click.Command, ctx: click.Context, variables: Mapping[str, str]) -> str:
+    """``variables``: the environment variables that the command reads, with what they say."""
     arguments = " ".join(_argument(p) for p in command.params if isinstance(p, click.Argument))
     usage = " ".join(filter(None, [ctx.command_path, arguments, "[flags]"]))
     sections = [inspect.cleandoc(command.help or ""), f"Usage:\n  {usage}", f"Flags:\n{_flags(command, ctx)}"]
-    if command.variables:
-        rows = (f"      {name:<{_NAME}}   {text}" for name, text in command.variables.items())
+    if variables:
+        rows = (f"      {name:<{_NAME}}   {text}" for name, text in variables.items())
         sections.append("Environment Variables:\n" + "\n".join(rows))
     return "\n\n".join(sections) + "\n"
 
 
-def group_help(group: LazyGroup, ctx: click.Context) -> str:
-    width = max(map(len, group.list_commands(ctx))) + 2
-    commands = (f"  {name:<{width}}{group.lazy[name][1]}" for name in group.list_commands(ctx))
+def group_help(group: click.Group, ctx: click.Context, commands: Mapping[str, str]) -> str:
+    """``commands``: the commands in the order to show them, each in one line."""
+    width = max(map(len, commands)) + 2
+    lines = (f"  {name:<{width}}{text}" for name, text in commands.items())
     sections = [
         inspect.cleandoc(group.help or ""),
         "Usage:\n  pyollama [flags]\n  pyollama [command]",
-        "Commands:\n" + "\n".join(commands),
+        "Commands:\n" + "\n".join(lines),
         f"Flags:\n{_flags(group, ctx)}",
         'Use "pyollama [command] --help" for more information about a command.',
     ]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import click
 
+from pyollama.cli.commands import ALIASES
 from pyollama.cli.help.environment import CLIENT, OTHER, SERVER
-from pyollama.cli.main import ALIASES
 from pyollama.cli.root import cli
 
 _COMMANDS = """# Command line

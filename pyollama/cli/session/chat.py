@@ -7,11 +7,10 @@ from typing import Any
 
 import click
 
+from pyollama.cli.asking import Asking, Interrupted, Record, is_multimodal, print_statistics, show_answer
 from pyollama.cli.client import Client
 from pyollama.cli.files.media import extract
 from pyollama.cli.output.progress import open_progress
-from pyollama.cli.run import is_multimodal
-from pyollama.cli.session.asking import Asking, Interrupted, Record, print_statistics, show_answer
 from pyollama.errors import ApiError
 
 _OF_THINKING = ("does not support thinking", "invalid think value")

@@ -8,7 +8,7 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion, Path
 from prompt_toolkit.document import Document
 
 from modelfile_grammar import PARAMETERS
-from pyollama.cli.session.asking import THINK_VALUES
+from pyollama.cli.asking import THINK_VALUES
 
 _SET = (
     "parameter",

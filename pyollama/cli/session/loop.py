@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 
+from pyollama.cli.asking import Asking, Record
 from pyollama.cli.client import Client, quietly
 from pyollama.cli.files.media import names_file
 from pyollama.cli.output import terminal
 from pyollama.cli.session import blocks
-from pyollama.cli.session.asking import Asking, Record
 from pyollama.cli.session.chat import Chat
 from pyollama.cli.session.completion import SessionCompleter
 from pyollama.cli.session.history import FILE, SessionHistory

@@ -8,9 +8,9 @@ from typing import NoReturn
 import click
 
 from modelfile_grammar import ParameterError, parse_parameter
+from pyollama.cli.asking import THINK_VALUES
 from pyollama.cli.models import models_table
 from pyollama.cli.session import blocks, guide
-from pyollama.cli.session.asking import THINK_VALUES
 from pyollama.cli.session.chat import Chat, about_thinking
 from pyollama.cli.session.history import SessionHistory
 from pyollama.cli.show import sections

@@ -12,9 +12,9 @@ import pytest
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 
+from pyollama.cli.asking import Asking
 from pyollama.cli.client import Client
 from pyollama.cli.session import blocks
-from pyollama.cli.session.asking import Asking
 from pyollama.cli.session.chat import Chat
 from pyollama.cli.session.completion import SessionCompleter
 from pyollama.cli.session.editor import choose, edit

@@ -11,7 +11,7 @@ import click
 import pytest
 
 from pyollama.cli import flags
-from pyollama.cli.main import ALIASES, COMMANDS
+from pyollama.cli.commands import ALIASES, COMMANDS
 from pyollama.cli.root import cli as root
 
 Cli = Callable[..., object]

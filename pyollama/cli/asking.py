@@ -106,6 +106,17 @@ def print_statistics(record: Record) -> None:
             click.echo(f"{label + ':':<{_LABEL}}{text}", err=True)
 
 
+def is_multimodal(info: Record) -> bool:
+    """Whether the model takes files, by what the server says about it."""
+    capabilities = info.get("capabilities") or []
+    keys = info.get("model_info") or {}
+    return bool(
+        {"vision", "audio"}.intersection(capabilities)
+        or info.get("projector_info")
+        or any(".vision." in key for key in keys)
+    )
+
+
 def parse_think(text: str | None) -> bool | str | None:
     if text is None:
         return None

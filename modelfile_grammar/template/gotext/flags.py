@@ -1,0 +1,32 @@
+"""What a conversion of ``printf`` says between its percent sign and its verb."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Flags:
+    """What stands between the percent sign and the verb. ``charge`` is told of the padding it asks for."""
+
+    charge: Callable[[int], None]
+    sharp: bool = False
+    zero: bool = False
+    plus: bool = False
+    minus: bool = False
+    space: bool = False
+    sharp_v: bool = False
+    plus_v: bool = False
+    width: int | None = None
+    precision: int | None = None
+
+    def pad(self, text: str, *, zeros: bool | None = None) -> str:
+        """The text at the width asked for. ``zeros`` overrides the flag."""
+        missing = (self.width or 0) - len(text)
+        if missing <= 0:
+            return text
+        self.charge(missing)
+        if self.minus:
+            return text + " " * missing
+        return ("0" if (self.zero if zeros is None else zeros) else " ") * missing + text
