@@ -42,7 +42,7 @@ class Address:
             raise ValueError(f"scheme {scheme!r} is not http or https")
         default = {"http": 80, "https": 443}[scheme] if separator else DEFAULT_PORT
         hostport, _, path = rest.partition("/")
-        host, port = _split_port(hostport)
+        host, port = _split_port(hostport.replace("%25", "%"))  # a zone, as URLs write it
         path = path.strip("/")
         return cls(scheme, host, default if port is None else _port(port), f"/{path}" if path else "")
 
@@ -55,7 +55,8 @@ class Address:
     @property
     def client_url(self) -> str:
         """Base URL for a client; all interfaces means this machine."""
-        reachable = {ALL_INTERFACES: LOOPBACK, "::": "::1"}.get(self.host, self.host)
+        host = self.host if self.host.lower().startswith("fe80:") else self.host.partition("%")[0]
+        reachable = {ALL_INTERFACES: LOOPBACK, "::": "::1"}.get(host, host)
         return f"{self.scheme}://{Address(host=reachable, port=self.port).authority}{self.path}"
 
 
@@ -80,6 +81,7 @@ class Settings:
     debug: int = 0
     go_template: bool | None = None
     max_body: int = 64 << 20
+    max_body_total: int = 256 << 20  # of all requests under way together
     debug_log_requests: bool = False
     max_transfer_streams: int = 4
     llm_library: str = ""  # force a backend, skip detection
@@ -196,6 +198,9 @@ def _list(text: str) -> tuple[str, ...]:
 
 
 def _split_port(hostport: str) -> tuple[str, str | None]:
+    if hostport.startswith("["):
+        host, _, rest = hostport[1:].partition("]")
+        return host or ALL_INTERFACES, rest[1:] if rest.startswith(":") else None
     try:
         return str(ipaddress.ip_address(hostport.strip("[]"))), None
     except ValueError:

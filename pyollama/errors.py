@@ -40,6 +40,15 @@ class BodyTooLarge(PyollamaError):
         super().__init__(f"request body is larger than {limit} bytes")
 
 
+class TooManyBodies(PyollamaError):
+    """The bodies of all requests under way take more memory than they may."""
+
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("server busy, please try again.  request bodies take all the memory they may")
+
+
 class OptionTypeError(PyollamaError):
     """A model option of the wrong JSON type (api.md section 6)."""
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Any
 
 import quart
 from quart.routing import QuartRule
 from quart_trio import QuartTrio
 from quart_trio.wrappers import TrioResponse as Response
-from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed, NotFound, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed, NotFound
 from werkzeug.routing import RequestRedirect
 
-from pyollama.errors import BodyTooLarge, PyollamaError
+from pyollama.errors import PyollamaError
 from pyollama.server import answers, hosts
 from pyollama.server.connection import Connection, Request
 from pyollama.server.gate import Gate
+from pyollama.server.intake import EXTENSION, Intake
 from pyollama.server.origins import Origins
 from pyollama.server.routes import blueprints
-from pyollama.server.services import Services, services
+from pyollama.server.services import Services
 
 log = logging.getLogger("pyollama.server")
 
@@ -47,15 +49,21 @@ def make_app(services: Services) -> App:
     app.config.update(
         RESPONSE_TIMEOUT=None,
         BODY_TIMEOUT=None,
-        MAX_CONTENT_LENGTH=services.settings.max_body,
+        MAX_CONTENT_LENGTH=None,  # server.intake knows better
         PROVIDE_AUTOMATIC_OPTIONS=False,
     )
+    app.extensions[EXTENSION] = Intake(services.settings.max_body, services.settings.max_body_total)
     app.url_map.merge_slashes = False
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
     _answer_errors(app)
     origins = Origins.parse(services.settings.origins)
-    gate = Gate(app.asgi_app, origins, loopback=hosts.is_loopback(services.settings.host.host))
+    gate = Gate(
+        app.asgi_app,
+        origins,
+        loopback=hosts.is_loopback(services.settings.host.host),
+        allowed=lambda path: answers.allow(app.url_map.bind("").allowed_methods(path)),
+    )
     app.asgi_app = gate  # type: ignore[method-assign]
     return app
 
@@ -64,7 +72,6 @@ def _answer_errors(app: App) -> None:
     app.register_error_handler(PyollamaError, _pyollama_error)
     app.register_error_handler(NotFound, _not_found)
     app.register_error_handler(MethodNotAllowed, _method_not_allowed)
-    app.register_error_handler(RequestEntityTooLarge, _too_large)
     app.register_error_handler(InternalServerError, _bug)
     app.register_error_handler(HTTPException, _http_error)
 
@@ -76,17 +83,13 @@ async def _pyollama_error(error: PyollamaError) -> Response:
 
 
 async def _not_found(_: NotFound) -> Response:
-    return _redirect_without_slash() or answers.text("404 page not found", status=404)
+    return _redirect_without_slash() or answers.plain("404 page not found", 404)
 
 
 async def _method_not_allowed(error: MethodNotAllowed) -> Response:
-    response = answers.text("405 method not allowed", status=405)
-    response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+    response = answers.plain("405 method not allowed", 405)
+    response.headers["Allow"] = answers.allow(error.valid_methods or ())
     return response
-
-
-async def _too_large(_: RequestEntityTooLarge) -> Response:
-    return answers.error(BodyTooLarge(services().settings.max_body))
 
 
 async def _bug(_: InternalServerError) -> Response:
@@ -109,6 +112,5 @@ def _redirect_without_slash() -> Response | None:
         return None
     if not known:
         return None
-    response = answers.empty(301 if quart.request.method == "GET" else 307)
-    response.headers["Location"] = path.rstrip("/")
-    return response
+    status = HTTPStatus.MOVED_PERMANENTLY if quart.request.method == "GET" else HTTPStatus.TEMPORARY_REDIRECT
+    return answers.redirect(path.rstrip("/"), status, with_body=quart.request.method == "GET")

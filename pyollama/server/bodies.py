@@ -26,7 +26,7 @@ _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/\r\n]")
 
 async def read(kind: type[T]) -> T:
     """The request's body as ``kind``. BadRequest or one of its kinds."""
-    return decode(await current().body, kind)
+    return decode(bytes(await current().content()), kind)
 
 
 def decode(body: bytes, kind: type[T]) -> T:

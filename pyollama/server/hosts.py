@@ -8,8 +8,11 @@ from __future__ import annotations
 import ipaddress
 import socket
 from functools import lru_cache
+from typing import Any
 
 _PRIVATE = tuple(ipaddress.ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"))
+SocketAddress = tuple[Any, ...]
+
 _SUFFIXES = (".localhost", ".local", ".internal")
 
 
@@ -18,13 +21,33 @@ def is_loopback(address: str) -> bool:
     try:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:
-        return address.lower() == "localhost"
+        return address.lower() == "localhost" or _has_loopback_addresses_only(address)
+
+
+def _has_loopback_addresses_only(name: str) -> bool:
+    try:
+        found = {str(info[4][0]) for info in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)}
+    except OSError:
+        return False
+    return all(ipaddress.ip_address(address).is_loopback for address in found)
+
+
+def resolve(host: str, port: int) -> list[tuple[int, SocketAddress]]:
+    """Family and socket address of each address that a literal, with or without a zone, or a name has. OSError."""
+    bare, _, zone = host.partition("%")
+    infos = socket.getaddrinfo(bare, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    found: list[tuple[int, SocketAddress]] = [(family, where) for family, _, _, _, where in infos]
+    if not zone:
+        return found
+    # The C library takes a zone of link-local addresses only.
+    number = int(zone) if zone.isascii() and zone.isdigit() else socket.if_nametoindex(zone)
+    return [(family, (*where[:3], number)) for family, where in found if family == socket.AF_INET6]
 
 
 def hostname(header: str) -> str:
     """The Host header without its port and brackets."""
     if header.startswith("["):
-        return header[1:].partition("]")[0]
+        return header[1:].partition("]")[0].replace("%25", "%")  # a zone, as URLs write it
     name, colon, port = header.rpartition(":")
     return name if colon and port.isdigit() and ":" not in name else header
 
@@ -53,10 +76,10 @@ def _is_private(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
 
 def _is_ours(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     """Whether an interface has the address: only then can a socket be bound to it."""
-    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.bind((str(address), 0))
-        except OSError:
-            return False
+    try:
+        family, where = resolve(str(address), 0)[0]
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind(where)
+    except OSError:
+        return False
     return True

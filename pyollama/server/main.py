@@ -6,16 +6,20 @@ import logging
 import os
 import signal
 import socket
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack
 
 import trio
 from hypercorn.config import Config as HypercornConfig
 
 import pyollama
 from pyollama.config import Address, Settings
-from pyollama.errors import CannotListen, PyollamaError
+from pyollama.errors import PyollamaError
 from pyollama.scheduler import Scheduler
 from pyollama.server import log as server_log
 from pyollama.server.app import App, make_app
+from pyollama.server.listening import allow_many_files, listen
 from pyollama.server.routes.status import API_LEVEL
 from pyollama.server.services import Services
 from pyollama.server.sockets import serve_connections
@@ -23,11 +27,11 @@ from pyollama.store import Store
 
 IDLE_SECONDS = 300.0  # how long a connection without a request stays open
 GRACE_SECONDS = 0.5  # for answers under way when the server stops
-BACKLOG = 1024
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 EXIT_INTERRUPTED = 130
+EXIT_STUCK = 1
+STUCK_SECONDS = 10.0  # for everything else to end after a signal
 MAX_HEAD_BYTES = 64 << 10  # request line and headers
-_UNLIMITED = 1 << 62
 
 log = logging.getLogger("pyollama.server")
 http_log = logging.getLogger("pyollama.server.http")
@@ -45,16 +49,18 @@ def serve(settings: Settings) -> None:
         StoreError: the folder of models cannot be used.
     """
     server_log.set_up(settings.debug)
-    with _bind(settings.host) as listener:
+    allow_many_files()
+    with ExitStack() as open_sockets:
+        listeners = [open_sockets.enter_context(listener) for listener in listen(settings.host)]
         for number in STOP_SIGNALS:
             signal.signal(number, lambda *_: os._exit(EXIT_INTERRUPTED))  # holds where _watch_signals does not
         try:
-            trio.run(_serve, settings, listener)
+            trio.run(_serve, settings, listeners)
         except ExceptionGroup as group:
             raise _reason(group) or group from None
 
 
-async def _serve(settings: Settings, listener: socket.socket) -> None:
+async def _serve(settings: Settings, listeners: Sequence[socket.socket]) -> None:
     store = Store(settings.models, noprune=settings.noprune)
     log.info("server config", extra={"env": settings.effective()})
     scheduler = Scheduler(settings)
@@ -64,26 +70,28 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         await nursery.start(_watch_signals, stopping)
         await trio.to_thread.run_sync(store.prune)
         await nursery.start(scheduler.run)
-        await run_app(app, listener, stopping)
+        await run_app(app, listeners, stopping)
         nursery.cancel_scope.cancel()
 
 
 async def run_app(
     app: App,
-    listener: socket.socket,
+    listeners: Sequence[socket.socket],
     stopping: trio.Event,
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Answer requests on a listening socket until ``stopping`` is set, then close it.
+    """Answer requests on listening sockets until ``stopping`` is set, then close them.
 
     started(): connections are accepted.
     """
-    host, port = listener.getsockname()[:2]
-    accepting = trio.SocketListener(trio.socket.from_stdlib_socket(listener))
+    accepting = [trio.SocketListener(trio.socket.from_stdlib_socket(listener)) for listener in listeners]
     async with trio.open_nursery() as nursery:
         await nursery.start(serve_connections, app, _config(), accepting, stopping)
-        log.info(f"Listening on {Address(host=host, port=port).authority} (version {API_LEVEL})", extra=_OUR_VERSION)
+        for listener in listeners:
+            host, port = listener.getsockname()[:2]
+            authority = Address(host=host, port=port).authority
+            log.info(f"Listening on {authority} (version {API_LEVEL})", extra=_OUR_VERSION)
         task_status.started()
 
 
@@ -96,7 +104,6 @@ def _config() -> HypercornConfig:
     config.errorlog = http_log
     config.include_server_header = False
     config.keep_alive_timeout = IDLE_SECONDS
-    config.keep_alive_max_requests = _UNLIMITED
     config.graceful_timeout = GRACE_SECONDS
     config.h11_max_incomplete_size = MAX_HEAD_BYTES
     return config
@@ -108,7 +115,20 @@ async def _watch_signals(stopping: trio.Event, *, task_status: trio.TaskStatus[N
         task_status.started()
         number = await anext(signals)
     log.info("stopping", extra={"signal": signal.Signals(number).name})
+    _end_in_any_case()
     stopping.set()
+
+
+def _end_in_any_case() -> None:
+    """A thread that hangs in a system call, as files of a lost server do, must not keep the process alive."""
+    timer = threading.Timer(STUCK_SECONDS, _give_up)
+    timer.daemon = True
+    timer.start()
+
+
+def _give_up() -> None:
+    log.error(f"something still runs {STUCK_SECONDS:g} s after the signal, the server ends without it")
+    os._exit(EXIT_STUCK)
 
 
 def _reason(group: BaseExceptionGroup[BaseException]) -> PyollamaError | None:
@@ -118,21 +138,3 @@ def _reason(group: BaseExceptionGroup[BaseException]) -> PyollamaError | None:
         if isinstance(found, PyollamaError):
             return found
     return None
-
-
-def _bind(address: Address) -> socket.socket:
-    """A listening socket. CannotListen, in the words a user can look up."""
-    try:
-        infos = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, _, _, _, where = infos[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
-    except OSError as error:
-        raise CannotListen(address.authority, (error.strerror or str(error)).lower()) from error
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(where)
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise CannotListen(address.authority, (error.strerror or str(error)).lower()) from error
-    return listener

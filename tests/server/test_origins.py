@@ -63,6 +63,8 @@ def test_a057_a058_a_preflight_is_answered(server: ServerProcess) -> None:
     assert answer.headers["access-control-max-age"] == "43200"
     assert answer.headers[CORS] == "http://localhost:3000"
     assert "access-control-allow-credentials" not in answer.headers
+    assert answer.headers["allow"] == "POST"
+    assert "allow" not in server.http.options("/nope", headers=asked).headers
 
 
 @pytest.mark.parametrize(
@@ -90,8 +92,27 @@ def test_a061_a064_a_loopback_server_knows_its_names(server: ServerProcess, host
 
 
 def test_a066_options_without_origin_is_answered_for_a_name(server: ServerProcess) -> None:
-    answer = server.http.options("/api/chat", headers={"Host": "localhost"})
-    assert (answer.status_code, answer.content) == (204, b"")
+    answer = server.http.options("/api/version", headers={"Host": "localhost"})
+    assert (answer.status_code, answer.content, answer.headers["allow"]) == (204, b"", "HEAD, GET")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "http://evil.example"}, b"403"),
+        ({"Host": "evil.example"}, b"403"),
+        ({"Origin": "http://localhost:1"}, b"200"),
+    ],
+)
+def test_a_request_for_a_websocket_passes_the_same_filters(
+    server: ServerProcess, headers: dict[str, str], status: bytes
+) -> None:
+    upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
+    key = {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+    lines = [f"{name}: {value}" for name, value in ({"Host": "localhost"} | upgrade | key | headers).items()]
+    with server.connect() as client:
+        client.sendall("\r\n".join(["GET / HTTP/1.1", *lines, "", ""]).encode())
+        assert client.recv(1 << 16).split()[1] == status
 
 
 @pytest.fixture(scope="module")

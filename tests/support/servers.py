@@ -164,6 +164,6 @@ async def scripted_server(models: Path, script: str, **settings: Any) -> AsyncIt
         async with trio.open_nursery() as nursery:
             await nursery.start(scheduler.run)
             app = make_app(Services(values, server.store, scheduler))
-            await nursery.start(run_app, app, listener, server.stopping)
+            await nursery.start(run_app, app, [listener], server.stopping)
             yield server
             nursery.cancel_scope.cancel()

@@ -12,6 +12,7 @@ SERVER = {
     "OLLAMA_MAX_LOADED_MODELS": "Most models in memory at a time (default 0: 3 per GPU, or 3 on CPU)",
     "OLLAMA_MAX_QUEUE": "Most requests that wait for a model (default 512)",
     "OLLAMA_MAX_BODY": "Largest JSON request body in bytes (default 67108864)",
+    "OLLAMA_MAX_BODY_TOTAL": "Most bytes of JSON bodies that all requests hold together (default 268435456)",
     "OLLAMA_ORIGINS": "Further allowed origins, separated by commas",
     "OLLAMA_FLASH_ATTENTION": "Force flash attention on or off (default: automatic)",
     "OLLAMA_KV_CACHE_TYPE": "Type of the key-value cache: f16, q8_0, q4_0 (default f16)",
