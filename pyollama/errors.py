@@ -70,6 +70,13 @@ class NotSupported(PyollamaError):
         super().__init__(f"{what} is not supported by this version of pyollama")
 
 
+class InternalError(PyollamaError):
+    """A bug of ours, which the log describes."""
+
+    def __init__(self) -> None:
+        super().__init__("internal server error, see the server's log")
+
+
 # --- names and the store ----------------------------------------------------------------------------------------------
 
 
@@ -207,6 +214,13 @@ class RunnerLost(PyollamaError):
             "model runner has unexpectedly stopped, this may be due to resource limitations or an internal error, "
             "check ollama server logs for details"
         )
+
+
+class StreamBroken(PyollamaError):
+    """The model's process ended while an answer was streamed."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(f"an error was encountered while running the model: {cause}")
 
 
 class EngineRefused(PyollamaError):

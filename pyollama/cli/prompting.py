@@ -12,6 +12,7 @@ from pyollama.cli.files.sources import local_files
 from pyollama.cli.fmt import UNREADABLE, read_source
 from pyollama.errors import CommandFailed, ModelNotFound, PyollamaError
 from pyollama.prompt import gotemplate
+from pyollama.prompt.conversation import Style
 from pyollama.prompt.messages import forgets_thoughts
 from pyollama.store.capabilities import ActiveTemplate, choose_template, parser_capabilities, template_capabilities
 from pyollama.store.configs import Config
@@ -31,12 +32,11 @@ class Prompting:
     """A model as far as its prompts go."""
 
     name: str
-    active: ActiveTemplate
+    style: Style
     capabilities: frozenset[str]
     weights: tuple[str, ...] = ()
     system: str = ""
     messages: tuple[Message, ...] = ()
-    forgets_thoughts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,11 @@ def of_model(name: str, settings: Settings) -> Prompting:
     model = _open(name, settings)
     return Prompting(
         name=name,
-        active=model.active_template(settings.go_template),
+        style=_style(model.active_template(settings.go_template), model.template, model.config, model.name.model),
         capabilities=frozenset(model.capabilities(settings.go_template)),
         weights=_weights(model),
         system=model.system or "",
         messages=_messages(model.messages),
-        forgets_thoughts=forgets_thoughts(model.config.model_family, model.name.model),
     )
 
 
@@ -82,13 +81,17 @@ def of_modelfile(name: str, settings: Settings) -> Prompting:
     said = [{"role": role, "content": text} for role, text in built.messages]
     return Prompting(
         name=name,
-        active=active,
+        style=_style(active, go, config, ""),
         capabilities=template_capabilities(active) | parser_capabilities(config),
         weights=base.weights,
         system=built.system or base.system,
         messages=_messages(said) if said else base.messages,
-        forgets_thoughts=forgets_thoughts(config.model_family, ""),
     )
+
+
+def _style(active: ActiveTemplate, go: str | None, config: Config, name: str) -> Style:
+    forgets = forgets_thoughts(config.model_family, name)
+    return Style(*active, forgets_thoughts=forgets, is_bare=active.language == "go" and go is None)
 
 
 def _configured(config: Config, built: Build) -> Config:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import msgspec
@@ -15,12 +15,14 @@ from pyollama.cli.flags import switch
 from pyollama.cli.fmt import UNREADABLE, read_source
 from pyollama.cli.group import app, command
 from pyollama.cli.names import complete_model
-from pyollama.errors import BadRequest, CommandFailed, MissingCapability
+from pyollama.errors import BadRequest, CommandFailed, EngineRefused, MissingCapability
 
 if TYPE_CHECKING:
     from pyollama.cli.prompting import Prompting
     from pyollama.prompt.effort import Effort
     from pyollama.wire.chat import Message, Tool
+
+T = TypeVar("T")
 
 
 @command()
@@ -57,7 +59,7 @@ def render(
     if prompt and suffix:
         if "insert" not in brought.capabilities:
             raise MissingCapability(brought.name, "insert")
-        text = "".join(gotemplate.insertion(brought.active.text, prompt, suffix, effort))
+        text = "".join(gotemplate.insertion(brought.style.template, prompt, suffix, effort))
     else:
         conversation, tools = _read_messages(messages) if messages else ([], [])
         text = _chat(brought, conversation, tools, prompt, brought.system if system is None else system, effort)
@@ -84,32 +86,56 @@ def _chat(
     effort: Effort,
 ) -> str:
     """The prompt of a conversation, made by the code that the server uses."""
-    from pyollama.prompt import gotemplate, images, jinja
     from pyollama.prompt import messages as turns
+    from pyollama.prompt.conversation import Conversation
+    from pyollama.prompt.prompts import text_of
     from pyollama.wire.chat import Message
 
     if prompt:
         conversation = [*conversation, Message("user", prompt)]
     asked = turns.for_chat(brought.messages, conversation, system)
-    if brought.forgets_thoughts:
-        asked = turns.without_old_thoughts(asked)
-    asked = images.numbered(asked)
-    if brought.active.language == "go":
-        return "".join(gotemplate.chat(brought.active.text, asked, tools, effort))
-    return _by_jinja(brought.weights, jinja.request(asked, tools, effort))
+    talk = Conversation(
+        brought.style.for_chat(), WeightsRenderer(brought.weights), asked, effort=effort, tools=tools, offload=_at_once
+    )
+    return text_of(_finished(talk.prompt()))
 
 
-def _by_jinja(weights: Sequence[str], request: bytes) -> str:
-    from pyollama.native import _engine  # only here: it loads the engine
+class WeightsRenderer:
+    """Renders with the chat template inside model files, in this process (``prompt.conversation.Renderer``)."""
 
-    # A template may loop for ever, and native code sees no KeyboardInterrupt.
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    def __init__(self, weights: Sequence[str]) -> None:
+        self._weights = weights
+
+    async def render(self, request: bytes) -> dict[str, Any]:
+        """EngineRefused: the template's own reason."""
+        from pyollama.native import _engine  # only here: it loads the engine
+
+        # A template may loop for ever, and native code sees no KeyboardInterrupt.
+        before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+        try:
+            shim: dict[str, Any] = json.loads(_engine.render_chat(self._weights, request))
+            return shim
+        except ValueError as error:
+            raise EngineRefused(str(error), 400) from error
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    async def tokenize(self, prompts: Sequence[Sequence[str]]) -> list[list[int]]:
+        raise NotImplementedError("a prompt is shown whole, so nobody counts its tokens")
+
+
+async def _at_once(function: Callable[..., T], *arguments: Any) -> T:
+    return function(*arguments)
+
+
+def _finished(steps: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that waits for nothing."""
     try:
-        return str(json.loads(_engine.render_chat(weights, request))["prompt"])
-    except ValueError as error:
-        raise CommandFailed(str(error)) from error
-    finally:
-        signal.signal(signal.SIGINT, before)
+        steps.send(None)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    raise RuntimeError("it waits for something")
 
 
 def _read_messages(name: str) -> tuple[list[Message], list[Tool]]:

@@ -7,19 +7,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
+from pyollama.errors import EngineRefused, TemplateError
 from pyollama.prompt.effort import Effort
+from pyollama.prompt.messages import last_index
 from pyollama.wire.chat import Message, Tool, ToolCall
 
 _TAGS_OF_CALLS = ("<tool_call>", "[TOOL_CALLS]", "<|python_tag|>", "<|tool_call|>", "<function_call>")
+_PROBE = "qWx7"  # a text that no template has of its own
+_PROBED_TEMPLATES = 64
 
 
-def request(messages: Sequence[Message], tools: Sequence[Tool], effort: Effort) -> bytes:
-    """One chat to render."""
-    body: dict[str, Any] = {"messages": [_message(message) for message in messages], "add_generation_prompt": True}
+class Renders(Protocol):
+    async def render(self, request: bytes) -> dict[str, Any]: ...
+
+
+def request(messages: Sequence[Message], tools: Sequence[Tool], effort: Effort, continued: bool = False) -> bytes:
+    """One chat to render. ``continued``: the model goes on from the last message, its own."""
+    body: dict[str, Any] = {"messages": _messages(messages), "add_generation_prompt": not continued}
+    if continued:
+        body["continue_final_message"] = True
     if tools:
         body["tools"] = tools
     if effort.is_set:
@@ -34,9 +44,41 @@ def tag_of_calls(template: str) -> str:
     return next((tag for tag in _TAGS_OF_CALLS if tag in template), "{")
 
 
-def _message(message: Message) -> dict[str, Any]:
+_prints_later_system: dict[str, bool] = {}
+
+
+async def takes_one_system_message(template: str, messages: Sequence[Message], renderer: Renders) -> bool:
+    """Whether the template would refuse or leave out a system message of this chat that is not its first message.
+
+    Found out once per template by rendering a chat with such a message.
+    """
+    if last_index(messages, "system") <= 0:
+        return False
+    if template not in _prints_later_system:
+        while len(_prints_later_system) >= _PROBED_TEMPLATES:
+            del _prints_later_system[next(iter(_prints_later_system))]
+        _prints_later_system[template] = await _prints(_PROBE, renderer)
+    return not _prints_later_system[template]
+
+
+async def _prints(probe: str, renderer: Renders) -> bool:
+    turns = [("system", "a"), ("user", "b"), ("assistant", "c"), ("system", probe), ("user", "d")]
+    try:
+        shim = await renderer.render(request([Message(*turn) for turn in turns], (), Effort()))
+    except (EngineRefused, TemplateError):  # the template's own word
+        return False
+    return probe in "".join(shim["prompt"])
+
+
+def _messages(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """Reasoning of earlier turns is left out: no model saw it in its training."""
+    last_user = last_index(messages, "user")
+    return [_message(message, with_thinking=i > last_user) for i, message in enumerate(messages)]
+
+
+def _message(message: Message, *, with_thinking: bool) -> dict[str, Any]:
     form: dict[str, Any] = {"role": message.role, "content": message.content or ""}
-    if message.thinking:
+    if message.thinking and with_thinking:
         form["reasoning_content"] = message.thinking
     if message.tool_calls:
         form["tool_calls"] = [_call(call) for call in message.tool_calls]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -85,9 +85,9 @@ class Lease:
         """A chat rendered with the GGUF's own Jinja template: prompt, stops, format, parser, thinking tags."""
         return msgspec.json.decode(await self._runner.render(request), type=dict[str, Any])
 
-    async def tokenize(self, texts: list[str]) -> list[list[int]]:
-        """Token ids of each text, with BOS where the model adds it."""
-        return await self._runner.tokenize(texts)
+    async def tokenize(self, prompts: Sequence[Sequence[str]]) -> list[list[int]]:
+        """Token ids of each prompt, with BOS where the model adds it."""
+        return await self._runner.tokenize(["".join(prompt) for prompt in prompts])
 
     async def detokenize(self, tokens: list[int]) -> str:
         """Text of token ids, special tokens spelled out. EngineRefused for an id outside the vocabulary."""

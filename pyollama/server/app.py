@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
@@ -11,19 +10,16 @@ import quart
 from quart.routing import QuartRule
 from quart_trio import QuartTrio
 from quart_trio.wrappers import TrioResponse as Response
-from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed, NotFound
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import RequestRedirect
 
-from pyollama.errors import PyollamaError
 from pyollama.server import answers, hosts
 from pyollama.server.connection import Connection, Request
+from pyollama.server.dialects.ollama.blueprints import blueprints
 from pyollama.server.gate import Gate
 from pyollama.server.intake import EXTENSION, Intake
 from pyollama.server.origins import Origins
-from pyollama.server.routes import blueprints
 from pyollama.server.services import Services
-
-log = logging.getLogger("pyollama.server")
 
 
 class ExactRule(QuartRule):
@@ -69,17 +65,9 @@ def make_app(services: Services) -> App:
 
 
 def _answer_errors(app: App) -> None:
-    app.register_error_handler(PyollamaError, _pyollama_error)
     app.register_error_handler(NotFound, _not_found)
     app.register_error_handler(MethodNotAllowed, _method_not_allowed)
-    app.register_error_handler(InternalServerError, _bug)
     app.register_error_handler(HTTPException, _http_error)
-
-
-async def _pyollama_error(error: PyollamaError) -> Response:
-    if error.status >= 500:
-        log.warning("request failed", extra={"path": quart.request.path, "error": str(error)})
-    return answers.error(error)
 
 
 async def _not_found(_: NotFound) -> Response:
@@ -90,10 +78,6 @@ async def _method_not_allowed(error: MethodNotAllowed) -> Response:
     response = answers.plain("405 method not allowed", 405)
     response.headers["Allow"] = answers.allow(error.valid_methods or ())
     return response
-
-
-async def _bug(_: InternalServerError) -> Response:
-    return answers.json({"error": "internal server error, see the server's log"}, status=500)
 
 
 async def _http_error(error: HTTPException) -> Response:

@@ -11,18 +11,19 @@ from dataclasses import dataclass, replace
 import trio
 from quart_trio.wrappers import TrioResponse as Response
 
-from pyollama.errors import PromptTooLong, PyollamaError, RunnerLost
+from pyollama.errors import InternalError, PromptTooLong, PyollamaError, RunnerLost, StreamBroken
 from pyollama.prompt.output import Delta, OutputParser
+from pyollama.prompt.prompts import Prompt, text_of
 from pyollama.scheduler.lease import Lease
 from pyollama.scheduler.options import Options
 from pyollama.server import answers
-from pyollama.server.lines import Lines, error_line, token_logprobs
-from pyollama.wire import ollama as wire
-from pyollama.wire.runner import Finished, Piece
+from pyollama.server.connection import current
+from pyollama.server.encoding import Encoder, Ending
+from pyollama.wire.runner import Finished, Piece, TokenLogprob
 
 log = logging.getLogger("pyollama.server")
 
-Shorten = Callable[[int], Awaitable[str]]  # tokens that fit -> a prompt of no more, if that is possible
+Shorten = Callable[[int], Awaitable[Prompt]]  # tokens that fit -> a prompt of no more, if that is possible
 EventStream = trio.abc.ReceiveChannel[Piece | Finished]
 
 
@@ -44,97 +45,89 @@ class Timer:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """How a request wants its prompt completed."""
+class Completion:
+    """A prompt and how it is to be completed."""
 
+    prompt: Prompt
     options: Options
-    stream: bool
     truncate: bool
     shift: bool
-    logprobs: bool
-    top_logprobs: int
+    logprobs: int  # -1: none; n: those of the chosen tokens and of n alternatives each
     want_context: bool
-
-    @classmethod
-    def of(cls, call: wire.Completion, options: Options, *, want_context: bool = False) -> Wish:
-        return cls(
-            options=options,
-            stream=call.stream is not False,
-            truncate=call.truncate is not False,
-            shift=call.shift is not False,
-            logprobs=bool(call.logprobs),
-            top_logprobs=call.top_logprobs or 0,
-            want_context=want_context,
-        )
-
-    def with_options(self, options: Options) -> Wish:
-        return replace(self, options=options)
 
 
 class Generation:
     """One completion that has begun: its first event is here, so an error could still have chosen the status."""
 
-    def __init__(self, first: Piece | Finished, events: EventStream, wish: Wish, parser: OutputParser) -> None:
+    def __init__(self, first: Piece | Finished, events: EventStream, parser: OutputParser, timer: Timer) -> None:
         self._first = first
         self._events = events
-        self._wish = wish
         self._parser = parser
+        self._timer = timer
 
-    def respond(self, lines: Lines, timer: Timer) -> Awaitable[Response]:
-        return self._streamed(lines, timer) if self._wish.stream else self._collected(lines, timer)
+    async def respond(self, encoder: Encoder, *, stream: bool) -> Response:
+        if stream:
+            return Response(self._chunks(encoder), content_type=encoder.content_type)
+        return await self._collected(encoder)
 
-    async def _streamed(self, lines: Lines, timer: Timer) -> Response:
-        return Response(self._lines(lines, timer), content_type=answers.NDJSON)
-
-    async def _lines(self, lines: Lines, timer: Timer) -> AsyncIterator[bytes]:
-        """What a client reads. After the first line an error is one more line, and the end."""
+    async def _chunks(self, encoder: Encoder) -> AsyncIterator[bytes]:
+        """What a client reads. After the first chunk an error is one more, and the end."""
         event = self._first
         try:
+            if start := encoder.start():
+                yield start
             while not isinstance(event, Finished):
-                if line := self._line(lines, event):
-                    yield line
+                if chunk := self._chunk(encoder, event):
+                    yield chunk
                 event = await self._events.receive()
-            yield lines.last(self._parser.finish(), event, timer)
+            yield encoder.finish(self._parser.finish(), self._ending(event))
         except RunnerLost as error:
-            yield error_line(f"an error was encountered while running the model: {error.cause or error}")
+            yield encoder.error(StreamBroken(error.cause or str(error)))
         except PyollamaError as error:
-            yield error_line(str(error))
+            yield encoder.error(error)
         except Exception:
             log.exception("a stream broke off")
-            yield error_line("internal server error, see the server's log")
+            yield encoder.error(InternalError())
 
-    def _line(self, lines: Lines, piece: Piece) -> bytes:
+    def _chunk(self, encoder: Encoder, piece: Piece) -> bytes:
         """Empty while nothing is to be shown."""
         delta = Delta(piece.text) if self._parser.idle else self._parser.add(piece.text)
-        logprobs = self._logprobs(piece)
-        return lines.chunk(delta, logprobs) if delta or logprobs else b""
+        logprobs = piece.logprobs or ()
+        return encoder.delta(delta, logprobs) if delta or logprobs else b""
 
-    async def _collected(self, lines: Lines, timer: Timer) -> Response:
-        texts: list[Delta] = []
-        logprobs: list[wire.TokenLogprobs] = []
+    async def _collected(self, encoder: Encoder) -> Response:
+        parts: list[Delta] = []
+        logprobs: list[TokenLogprob] = []
         event = self._first
         while not isinstance(event, Finished):
-            texts.append(self._parser.add(event.text))
-            logprobs += self._logprobs(event) or ()
+            parts.append(self._parser.add(event.text))
+            logprobs += event.logprobs or ()
             event = await self._events.receive()
-        texts.append(self._parser.finish())
-        return answers.json(lines.whole(_joined(texts), logprobs, event, timer))
+        parts.append(self._parser.finish())
+        return answers.json(encoder.whole(_joined(parts), logprobs, self._ending(event)))
 
-    def _logprobs(self, piece: Piece) -> list[wire.TokenLogprobs] | None:
-        if not piece.logprobs:
-            return None
-        return token_logprobs(piece.logprobs, top=self._wish.top_logprobs > 0)
+    def _ending(self, end: Finished) -> Ending:
+        return Ending(
+            reason="length" if end.reason == "length" else "stop",
+            prompt_tokens=end.prompt_tokens,
+            cached_tokens=end.prompt_reused,
+            output_tokens=end.output_tokens,
+            total_ns=self._timer.total(),
+            load_ns=self._timer.load(),
+            prompt_ns=end.prompt_ns,
+            output_ns=end.output_ns,
+            context=end.context,
+        )
 
 
 async def begin(
-    stack: AsyncExitStack,
+    completion: Completion,
     lease: Lease,
-    prompt: str,
-    wish: Wish,
-    parser_for: Callable[[str], OutputParser],
+    timer: Timer,
+    parser_for: Callable[[Prompt], OutputParser],
     shorten: Shorten | None = None,
 ) -> Generation:
-    """Start a completion and wait for its first event. It ends with ``stack``.
+    """Start a completion and wait for its first event. It ends with the request.
 
     A prompt that is too long is made shorter by ``shorten`` and, if that was not enough, cut in its middle.
 
@@ -144,33 +137,31 @@ async def begin(
         EngineRefused, RunnerLost: the engine could not serve it.
     """
     try:
-        first, events = await _attempt(stack, lease, prompt, wish, cut=False)
+        first, events = await _attempt(completion, lease, cut=False)
     except PromptTooLong as error:
-        if not wish.truncate:
+        if not completion.truncate:
             raise
         if shorten is not None:
-            prompt = await shorten(error.n_ctx)
-        first, events = await _attempt(stack, lease, prompt, wish, cut=True)
-    return Generation(first, events, wish, parser_for(prompt))
+            completion = replace(completion, prompt=await shorten(error.n_ctx))
+        first, events = await _attempt(completion, lease, cut=True)
+    return Generation(first, events, parser_for(completion.prompt), timer)
 
 
-async def _attempt(
-    stack: AsyncExitStack, lease: Lease, prompt: str, wish: Wish, *, cut: bool
-) -> tuple[Piece | Finished, EventStream]:
-    """The first event of a completion, and where the others come from. What is left open goes to ``stack``."""
+async def _attempt(completion: Completion, lease: Lease, *, cut: bool) -> tuple[Piece | Finished, EventStream]:
+    """The first event of a completion, and where the others come from. What is left open goes to the request."""
     async with AsyncExitStack() as attempt:
         events = await attempt.enter_async_context(
             lease.generate(
-                prompt,
-                wish.options,
+                text_of(completion.prompt),
+                completion.options,
                 truncate=cut,
-                shift=wish.shift,
-                logprobs=wish.top_logprobs if wish.logprobs else -1,
-                want_context=wish.want_context,
+                shift=completion.shift,
+                logprobs=completion.logprobs,
+                want_context=completion.want_context,
             )
         )
         first = await events.receive()
-        stack.push_async_exit(attempt.pop_all())
+        current().exit_stack.push_async_exit(attempt.pop_all())
     return first, events
 
 

@@ -9,24 +9,29 @@ import msgspec
 import trio
 
 from pyollama.errors import CloudDisabled, MissingCapability, ModelNotFound, NotPulled, PyollamaError
+from pyollama.prompt.conversation import Style
 from pyollama.prompt.effort import Effort
+from pyollama.prompt.messages import forgets_thoughts
 from pyollama.server.services import services
 from pyollama.store import Model, ModelName, strip_source_suffix
 from pyollama.wire.chat import Message
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class FoundModel:
     """A stored model, its layers read."""
 
     given: str  # the name as the request spells it
     model: Model
     capabilities: frozenset[str]
-    language: str  # "go" or "jinja"
-    template: str
+    style: Style
     system: str
     parameters: dict[str, Any]
     messages: list[Message]
+
+    @property
+    def family(self) -> str:
+        return self.model.config.model_family
 
     def require(self, kind: str) -> None:
         """``kind``: "generate" or "chat". Both need completion."""
@@ -44,7 +49,7 @@ class Known:
         return asked.of_model(self.capabilities, self.given)
 
 
-async def find(given: str, *, pull_first: bool = False) -> Known:
+async def find(given: str, *, pull_first: bool = False) -> FoundModel:
     """The model of an inference request.
 
     Args:
@@ -71,18 +76,22 @@ def named(model: str | None, name: str | None, absent: PyollamaError) -> str:
     return given
 
 
-def _describe(given: str, name: ModelName) -> Known:
+def _describe(given: str, name: ModelName) -> FoundModel:
     here = services()
     model = here.store.open_model(name, given=given)
     if model.is_remote:
         raise CloudDisabled
     language, template = model.active_template(here.settings.go_template)
-    return Known(
+    return FoundModel(
         given=given,
         model=model,
         capabilities=frozenset(model.capabilities(here.settings.go_template)),
-        language=language,
-        template=template,
+        style=Style(
+            language,
+            template,
+            forgets_thoughts=forgets_thoughts(model.config.model_family, model.name.model),
+            is_bare=language == "go" and model.template is None,
+        ),
         system=model.system or "",
         parameters=model.parameters,
         messages=[msgspec.convert(message, Message, strict=False) for message in model.messages],

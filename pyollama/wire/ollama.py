@@ -153,7 +153,7 @@ class AnsweredMessage(Struct, omit_defaults=True):
 
 
 class GenerateResponse(Struct, omit_defaults=True, kw_only=True):
-    """Durations in nanoseconds; metrics that are zero are left out (section 4.6)."""
+    """Durations in nanoseconds; metrics that are zero are left out, but for the cached tokens."""
 
     model: str
     created_at: str
@@ -162,31 +162,33 @@ class GenerateResponse(Struct, omit_defaults=True, kw_only=True):
     done: bool
     done_reason: str = ""
     context: list[int] | UnsetType = UNSET
+    logprobs: list[TokenLogprobs] | UnsetType = UNSET
     total_duration: int = 0
     load_duration: int = 0
     prompt_eval_count: int = 0
+    prompt_eval_cached_count: int | UnsetType = UNSET
     prompt_eval_duration: int = 0
     eval_count: int = 0
     eval_duration: int = 0
-    logprobs: list[TokenLogprobs] | UnsetType = UNSET
     debug_info: DebugInfo | UnsetType = field(default=UNSET, name="_debug_info")
 
 
 class ChatResponse(Struct, omit_defaults=True, kw_only=True):
-    """Durations in nanoseconds; metrics that are zero are left out (section 4.6)."""
+    """Durations in nanoseconds; metrics that are zero are left out, but for the cached tokens."""
 
     model: str
     created_at: str
     message: AnsweredMessage
     done: bool
     done_reason: str = ""
+    logprobs: list[TokenLogprobs] | UnsetType = UNSET
     total_duration: int = 0
     load_duration: int = 0
     prompt_eval_count: int = 0
+    prompt_eval_cached_count: int | UnsetType = UNSET
     prompt_eval_duration: int = 0
     eval_count: int = 0
     eval_duration: int = 0
-    logprobs: list[TokenLogprobs] | UnsetType = UNSET
     debug_info: DebugInfo | UnsetType = field(default=UNSET, name="_debug_info")
 
 

@@ -10,13 +10,14 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import trio
+from quart import Blueprint
 from support import scripted_runner
 
 from pyollama.config import Address, Settings
@@ -153,8 +154,10 @@ def _wait_for_port(process: subprocess.Popen[str], log: list[str]) -> int:
 
 
 @asynccontextmanager
-async def scripted_server(models: Path, script: str, **settings: Any) -> AsyncIterator[Server]:
-    """A server whose runner processes do what ``script`` says (support.scripted_runner)."""
+async def scripted_server(
+    models: Path, script: str, *, more: Sequence[Blueprint] = (), **settings: Any
+) -> AsyncIterator[Server]:
+    """A server whose runner processes do what ``script`` says (support.scripted_runner). ``more``: endpoints."""
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     values = Settings(host=Address(port=port), models=models, **settings)
@@ -164,6 +167,8 @@ async def scripted_server(models: Path, script: str, **settings: Any) -> AsyncIt
         async with trio.open_nursery() as nursery:
             await nursery.start(scheduler.run)
             app = make_app(Services(values, server.store, scheduler))
+            for blueprint in more:
+                app.register_blueprint(blueprint)
             await nursery.start(run_app, app, [listener], server.stopping)
             yield server
             nursery.cancel_scope.cancel()

@@ -1,7 +1,1 @@
-"""The endpoints, one module per group of them."""
-
-from pyollama.server.routes import blobs, chat, create, embed, generate, library, running, show, status, transfers
-
-blueprints = tuple(
-    module.blueprint for module in (status, generate, chat, embed, create, blobs, library, show, running, transfers)
-)
+"""The endpoints around the models, one module per group of them."""

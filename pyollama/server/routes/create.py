@@ -17,7 +17,7 @@ from pyollama.errors import BadRequest, CreateError, InvalidName, PyollamaError
 from pyollama.server import answers
 from pyollama.server.bodies import read
 from pyollama.server.connection import current
-from pyollama.server.lines import error_line
+from pyollama.server.dialects.ollama.encoder import error_line
 from pyollama.server.lookup import named
 from pyollama.server.services import services
 from pyollama.wire.chat import Message

@@ -11,9 +11,10 @@ from quart_trio.wrappers import TrioResponse as Response
 
 from pyollama.errors import BadRequest, EngineRefused, InputTooLong, ModelNotFound
 from pyollama.scheduler.lease import Lease
-from pyollama.server import answers, bodies, requests, vectors
+from pyollama.server import answers, bodies, vectors
 from pyollama.server.connection import current
-from pyollama.server.lookup import Known, find
+from pyollama.server.lookup import FoundModel, find
+from pyollama.server.pipeline import options_of
 from pyollama.server.services import services
 from pyollama.store import Model
 from pyollama.wire.ollama import EmbeddingsRequest, EmbeddingsResponse, EmbedRequest, EmbedResponse, Inference
@@ -35,7 +36,7 @@ async def embed() -> Response:
     if not texts:
         return answers.json(EmbedResponse(known.given, []))
     ready = time.perf_counter_ns()
-    raw, tokens = await lease.embed(texts, options=requests.options(known, call), truncate=call.truncate is not False)
+    raw, tokens = await lease.embed(texts, options=options_of(known, call.options), truncate=call.truncate is not False)
     found = [vectors.to_json(vectors.shortened(vectors.unpack(one), call.dimensions or 0)) for one in raw]
     total = time.perf_counter_ns() - arrived
     return answers.json(EmbedResponse(known.given, found, total, ready - arrived, tokens))
@@ -51,7 +52,7 @@ async def embeddings() -> Response:
     if not call.prompt:
         return answers.json(EmbeddingsResponse(vectors.to_json(vectors.unpack(b""))))
     normalize = await trio.to_thread.run_sync(_is_normalized, known.model)
-    options = requests.options(known, call)
+    options = options_of(known, call.options)
     try:
         raw, _ = await lease.embed([call.prompt], options=options, truncate=False, normalize=normalize)
     except InputTooLong as error:
@@ -59,9 +60,9 @@ async def embeddings() -> Response:
     return answers.json(EmbeddingsResponse(vectors.to_json(vectors.unpack(raw[0]))))
 
 
-async def _load(call: Inference, keep_alive: float | None) -> tuple[Known, Lease]:
+async def _load(call: Inference, keep_alive: float | None) -> tuple[FoundModel, Lease]:
     known = await find(call.model or "", pull_first=True)
-    use = services().scheduler.use(known.model, requests.options(known, call), keep_alive)
+    use = services().scheduler.use(known.model, options_of(known, call.options), keep_alive)
     return known, await current().exit_stack.enter_async_context(use)
 
 

@@ -16,10 +16,14 @@ async def cost(messages: list[Message]) -> int:
     return words + images.TOKENS * images.number_of(messages)
 
 
+async def costs(messages: list[Message]) -> list[int]:
+    return [await cost([message]) for message in messages]
+
+
 async def test_w8_marks_are_placed_and_neighbours_merge() -> None:
     messages = [Message("user", "a"), Message("user", "[img] b", images=[A, B])]
 
-    kept = images.numbered(await fit(messages, 2000, cost, too_long=-1))
+    kept = images.numbered(await fit(messages, 2000, cost, costs))
 
     template = Template.parse("{{ range .Messages }}{{ .Content }} {{ end }}")
     assert "".join(render_prompt(template, messages=msgspec.to_builtins(kept))) == "a\n\n[img-1][img-0] b "
@@ -50,5 +54,5 @@ def test_numbers_count_through_all_messages() -> None:
 
 async def test_images_count_when_a_conversation_is_fitted() -> None:
     messages = [Message("user", "a", images=[A]), Message("assistant", "b"), Message("user", "c", images=[B])]
-    assert len(await fit(messages, 2 * images.TOKENS + 2, cost, too_long=-1)) == 2
-    assert len(await fit(messages, 2 * images.TOKENS + 3, cost, too_long=-1)) == 3
+    assert len(await fit(messages, 2 * images.TOKENS + 2, cost, costs)) == 2
+    assert len(await fit(messages, 2 * images.TOKENS + 3, cost, costs)) == 3

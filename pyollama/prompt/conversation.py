@@ -1,0 +1,182 @@
+"""One conversation: its messages become a prompt, and what reads the answer is chosen.
+
+The server's leases and ``pyollama render`` go through here alike, each with a renderer of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol, TypeVar
+
+import msgspec
+
+from modelfile_grammar.known import known_template
+from pyollama.prompt import gotemplate, images, jinja
+from pyollama.prompt.effort import Effort
+from pyollama.prompt.messages import (
+    is_continued,
+    merged,
+    with_system_for_developer,
+    with_system_in_front,
+    without_old_thoughts,
+)
+from pyollama.prompt.output import OutputParser
+from pyollama.prompt.prompts import Prompt, cut_at, preceded, text_of, with_data_at_end
+from pyollama.prompt.thinking import ThinkingParser, opened_by
+from pyollama.prompt.tools import ToolParser
+from pyollama.prompt.truncation import fit
+from pyollama.wire.chat import Message, Tool
+
+T = TypeVar("T")
+Offload = Callable[..., Awaitable[T]]
+"""Runs a function that computes for long, where it does not hold up others: ``await offload(function, *arguments)``."""
+
+_END = "\ue05f\ue06d\ue07b"  # private characters that no text has: they mark where a template is cut
+
+
+class Renderer(Protocol):
+    """What knows the model's own chat template and its tokens."""
+
+    async def render(self, request: bytes) -> dict[str, Any]:
+        """A chat rendered with the Jinja template of the weights: ``prompt`` and what the template says beside it."""
+
+    async def tokenize(self, prompts: Sequence[Prompt]) -> list[list[int]]:
+        """Token ids of each prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a model is talked to."""
+
+    language: Literal["go", "jinja"]
+    template: str
+    forgets_thoughts: bool = False  # it must not see its reasoning of earlier turns
+    is_bare: bool = False  # there is no template: a prompt goes to the model as it is, a chat as ChatML
+
+    def for_chat(self) -> Style:
+        return replace(self, template=known_template("chatml").template) if self.is_bare else self
+
+
+class Conversation:
+    """The messages of one request, rendered with the model's own template."""
+
+    def __init__(
+        self,
+        style: Style,
+        renderer: Renderer,
+        messages: Sequence[Message],
+        *,
+        effort: Effort,
+        tools: Sequence[Tool] = (),
+        before: str = "",
+        offload: Offload[Any],
+        cancelled: Callable[[], bool] | None = None,
+    ) -> None:
+        """
+        Args:
+            before: text in front of every rendering.
+            cancelled: asked within ``offload`` whether nobody waits for its result any more.
+        """
+        self._style = style
+        self._renderer = renderer
+        self._messages = messages
+        self._tools = tools
+        self._effort = effort
+        self._before = before
+        self._offload = offload
+        self._cancelled = cancelled
+        self._shim: dict[str, Any] = {}  # what the Jinja renderer said beside the prompt
+
+    async def prompt(self) -> Prompt:
+        """The prompt with all messages in it. TemplateError, EngineRefused: the template failed."""
+        return await self._render(self._messages)
+
+    async def shorten(self, n_ctx: int) -> Prompt:
+        """The prompt without the oldest messages, so that it has at most ``n_ctx`` tokens if that is possible.
+
+        For a conversation that is known not to fit.
+        """
+        return await self._render(await fit(self._messages, n_ctx, self._count, self._sizes, too_long=True))
+
+    async def preview(self, n_ctx: int | None) -> tuple[Prompt, int]:
+        """The prompt that would be run, and how many images go with it. ``n_ctx``: tokens to fit it in; None: all."""
+        messages = self._messages if n_ctx is None else await fit(self._messages, n_ctx, self._count, self._sizes)
+        return await self._render(messages), images.number_of(messages)
+
+    @property
+    def n_messages(self) -> int:
+        return len(self._messages)
+
+    def stops(self) -> tuple[str, ...]:
+        """Stop texts that the template asks for. After ``prompt``."""
+        return tuple(self._shim.get("additional_stops", ()))
+
+    def parser(self, prompt: Prompt) -> OutputParser:
+        """What reads the answer to ``prompt``."""
+        thinking = self._thinking(text_of(prompt)) if self._effort.on else None
+        tools = ToolParser(self._tag_of_calls(), [tool.function.name for tool in self._tools]) if self._tools else None
+        return OutputParser(thinking, tools)
+
+    # --- rendering ---
+
+    async def _render(self, messages: Sequence[Message]) -> Prompt:
+        if self._style.language == "go":
+            prompt = await self._offload(self._by_go, messages)
+        else:
+            prompt = await self._by_jinja(messages)
+        return preceded(self._before, prompt)
+
+    def _normal(self, messages: Sequence[Message]) -> list[Message]:
+        if self._style.forgets_thoughts:
+            messages = without_old_thoughts(messages)
+        if self._style.is_bare:
+            messages = with_system_for_developer(messages)
+        return merged(images.numbered(messages))
+
+    def _by_go(self, messages: Sequence[Message]) -> Prompt:
+        asked = self._normal(messages)
+        if is_continued(asked):  # whatever the template prints after its content must go
+            last = asked[-1]
+            marked = [*asked[:-1], msgspec.structs.replace(last, content=(last.content or "") + _END)]
+            if (prompt := cut_at(self._go(marked), _END)) is not None:
+                return prompt
+        return self._go(asked)
+
+    def _go(self, messages: Sequence[Message]) -> Prompt:
+        return tuple(gotemplate.chat(self._style.template, messages, self._tools, self._effort, self._cancelled))
+
+    async def _by_jinja(self, messages: Sequence[Message]) -> Prompt:
+        asked = await self._offload(self._normal, messages)
+        if await jinja.takes_one_system_message(self._style.template, asked, self._renderer):
+            asked = with_system_in_front(asked)
+        continued = is_continued(asked)
+        request = await self._offload(jinja.request, asked, self._tools, self._effort, continued)
+        self._shim = await self._renderer.render(request)
+        prompt: Prompt = (str(self._shim["prompt"]),)
+        return with_data_at_end(prompt, asked[-1].content or "") if continued else prompt
+
+    async def _count(self, messages: list[Message]) -> int:
+        (tokens,) = await self._renderer.tokenize([await self._render(messages)])
+        return len(tokens) + images.TOKENS * images.number_of(messages)
+
+    async def _sizes(self, messages: list[Message]) -> list[int]:
+        texts = await self._renderer.tokenize([("", message.content or "") for message in messages])
+        return [
+            len(tokens) + images.TOKENS * len(message.images or ())
+            for tokens, message in zip(texts, messages, strict=True)
+        ]
+
+    # --- the answer ---
+
+    def _thinking(self, prompt: str) -> ThinkingParser | None:
+        if self._style.language == "go":
+            return gotemplate.thinking_parser(self._style.template, prompt)
+        opening = str(self._shim.get("thinking_start_tag") or "<think>").strip()
+        closing = str([*self._shim.get("thinking_end_tags", ()), "</think>"][0]).strip()
+        return ThinkingParser(opening, closing, opened=opened_by(prompt, opening))
+
+    def _tag_of_calls(self) -> str:
+        if self._style.language == "go":
+            return gotemplate.tag_of_calls(self._style.template)
+        return jinja.tag_of_calls(self._style.template)
