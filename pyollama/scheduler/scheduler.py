@@ -93,6 +93,11 @@ class Scheduler:
         ]
         return sorted(rows, key=lambda row: row.expires_at, reverse=True)
 
+    @property
+    def queued(self) -> int:
+        """Requests that wait for a load."""
+        return self._queued
+
     def pids(self) -> list[int]:
         """Process ids of the runners, for metrics."""
         return [entry.runner.pid for entry in self._loaded.values() if entry.runner.pid is not None]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import cast
 
 import quart
@@ -21,6 +22,7 @@ class Services:
     settings: Settings
     store: Store
     scheduler: Scheduler
+    started: float = field(default_factory=time.monotonic)
 
     def attach(self, app: quart.Quart) -> None:
         """Let ``services`` find them while ``app`` serves a request."""

@@ -125,6 +125,37 @@ class Version(Struct):
     pyollama: str  # our own version
 
 
+class CloudStatus(Struct):
+    """Ollama's online service, which this server does not use."""
+
+    disabled: bool = True
+    source: str = "env"
+
+
+class DeviceStatus(Struct):
+    """A compute device. ``backend`` is ``cpu``, ``gpu``, ``igpu`` or ``accel``; memory in bytes."""
+
+    name: str
+    backend: str
+    total: int
+    free: int
+
+
+class ServerStatus(Struct):
+    """How this server does. ``loaded``: names of models; ``queued``: requests that wait for a load."""
+
+    version: str
+    uptime_s: float
+    devices: list[DeviceStatus]
+    loaded: list[str]
+    queued: int
+
+
+class Status(Struct):
+    cloud: CloudStatus
+    pyollama: ServerStatus
+
+
 class AlternativeToken(Struct):
     token: str
     logprob: float

@@ -1,10 +1,9 @@
 """All endpoints of this dialect."""
 
 from pyollama.server.dialects.ollama import chat, errors, generate
-from pyollama.server.routes import blobs, create, embed, library, running, show, status, transfers
+from pyollama.server.routes import blobs, cloud, create, embed, library, running, show, status, transfers
 
-blueprints = tuple(
-    module.blueprint for module in (status, generate, chat, embed, create, blobs, library, show, running, transfers)
-)
+_MODULES = (status, generate, chat, embed, create, blobs, library, show, running, transfers, cloud)
+blueprints = tuple(module.blueprint for module in _MODULES)
 for _blueprint in blueprints:
     errors.attach(_blueprint)
