@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-if TYPE_CHECKING:
-    from pyollama.store.configs import Config
-    from pyollama.store.models import Model
+from pyollama.store.configs import Config
 
 _log = logging.getLogger(__name__)
 
@@ -37,13 +35,6 @@ class ActiveTemplate(NamedTuple):
     text: str
 
 
-def active_template(model: Model, go_template: bool | None) -> ActiveTemplate:
-    """The Go template of the model or the Jinja template of its weights; without either, the prompt as it is."""
-    facts = model.facts()
-    jinja = facts.chat_template if facts else None
-    return choose_template(model.template, jinja, model.config, go_template)
-
-
 def choose_template(go: str | None, jinja: str | None, config: Config, go_template: bool | None) -> ActiveTemplate:
     """The better of two templates for a model with this configuration."""
     if go is None:
@@ -51,20 +42,6 @@ def choose_template(go: str | None, jinja: str | None, config: Config, go_templa
     if jinja is None or _built_in(config, go) or not _prefer_jinja(go, jinja, go_template):
         return ActiveTemplate("go", go)
     return ActiveTemplate("jinja", jinja)
-
-
-def capabilities(model: Model, go_template: bool | None) -> set[str]:
-    found = set(model.config.capabilities or ())
-    facts, projector = model.facts(), model.projector_facts()
-    if facts:
-        found.add("embedding" if facts.pooling else "completion")
-    if model.projector_paths or (facts and facts.vision):
-        found.add("vision")
-    if any(part and part.audio for part in (facts, projector)):
-        found.add("audio")
-    if facts:
-        found |= template_capabilities(active_template(model, go_template))
-    return found | parser_capabilities(model.config)
 
 
 def parser_capabilities(config: Config) -> set[str]:

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from pyollama.errors import PyollamaError, StoreError
 from pyollama.store.blobs import BlobStore
-from pyollama.store.capabilities import ActiveTemplate, active_template, capabilities
+from pyollama.store.capabilities import (
+    ActiveTemplate,
+    choose_template,
+    parser_capabilities,
+    template_capabilities,
+)
 from pyollama.store.configs import Config
 from pyollama.store.facts import GGUFFacts, gguf_facts, read_header
 from pyollama.store.manifests import Layer, Manifest
@@ -169,12 +174,26 @@ class Model:
         return {key: n for key, n in (("context_length", context), ("embedding_length", embedding)) if n}
 
     def active_template(self, go_template: bool | None = None) -> ActiveTemplate:
-        """Which template makes the prompt. ``go_template``: the setting that forces the choice, None to choose."""
-        return active_template(self, go_template)
+        """The Go template of the model or the Jinja template of its weights; without either, the prompt as it is.
+
+        ``go_template``: the setting that forces the choice, None to choose.
+        """
+        facts = self.facts()
+        return choose_template(self.template, facts.chat_template if facts else None, self.config, go_template)
 
     def capabilities(self, go_template: bool | None = None) -> set[str]:
         """``completion``, ``tools``, ...; cheap after the first call for a blob."""
-        return capabilities(self, go_template)
+        found = set(self.config.capabilities or ())
+        facts, projector = self.facts(), self.projector_facts()
+        if facts:
+            found.add("embedding" if facts.pooling else "completion")
+        if self.projector_paths or (facts and facts.vision):
+            found.add("vision")
+        if any(part and part.audio for part in (facts, projector)):
+            found.add("audio")
+        if facts:
+            found |= template_capabilities(self.active_template(go_template))
+        return found | parser_capabilities(self.config)
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
