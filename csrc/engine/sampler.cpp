@@ -19,15 +19,14 @@ Status refused(const char * option, const char * rule) {
     return Status::error(Code::bad_request, std::string(option) + " must be " + rule);
 }
 
-bool in_unit(float x) { return x >= 0 && x <= 1; }  // false for NaN
 bool is_positive(float x) { return std::isfinite(x) && x > 0; }
 bool is_natural(float x) { return std::isfinite(x) && x >= 0; }
 
 Status check(const SampleSpec & s) {
     if (!std::isfinite(s.temperature)) return refused("temperature", "a finite number");
-    if (!in_unit(s.top_p)) return refused("top_p", "between 0 and 1");
-    if (!in_unit(s.min_p)) return refused("min_p", "between 0 and 1");
-    if (!in_unit(s.typical_p)) return refused("typical_p", "between 0 and 1");
+    if (std::isnan(s.top_p)) return refused("top_p", "a number");
+    if (std::isnan(s.min_p)) return refused("min_p", "a number");
+    if (std::isnan(s.typical_p)) return refused("typical_p", "a number");
     if (!is_positive(s.repeat_penalty)) return refused("repeat_penalty", "greater than 0");
     if (!std::isfinite(s.presence_penalty)) return refused("presence_penalty", "a finite number");
     if (!std::isfinite(s.frequency_penalty)) return refused("frequency_penalty", "a finite number");
@@ -35,6 +34,15 @@ Status check(const SampleSpec & s) {
     if (!is_natural(s.mirostat_tau)) return refused("mirostat_tau", "0 or greater");
     if (!is_natural(s.mirostat_eta)) return refused("mirostat_eta", "0 or greater");
     return {};
+}
+
+// Shares of probability outside 0 to 1 switch their filter off, as in Ollama.
+SampleSpec settled(SampleSpec s) {
+    const auto or_off = [](float share, float off) { return share >= 0 && share <= 1 ? share : off; };
+    s.top_p = or_off(s.top_p, 1);
+    s.min_p = or_off(s.min_p, 0);
+    s.typical_p = or_off(s.typical_p, 1);
+    return s;
 }
 
 // One per thread and not per request: with top_k off it holds the whole vocabulary.
@@ -99,7 +107,7 @@ class ChainSampler final : public Sampler {
 Status Sampler::make(const SampleSpec & spec, int n_vocab, std::unique_ptr<Sampler> & out) noexcept {
     try {
         Status status = check(spec);
-        if (status) out = std::make_unique<ChainSampler>(spec, n_vocab);
+        if (status) out = std::make_unique<ChainSampler>(settled(spec), n_vocab);
         return status;
     } catch (const std::bad_alloc &) {
         return {Code::no_memory, "out of memory"};  // short enough to need none

@@ -22,9 +22,9 @@ namespace po {
 // Names and defaults are those of the options of the API.
 struct SampleSpec {
     float temperature = 0.8f;   // >= 0 divides the logits; <= 0: always the likeliest token
-    float top_p = 0.9f;         // [0, 1]; 1: off
-    float min_p = 0;            // [0, 1]; 0: off
-    float typical_p = 1;        // [0, 1]; 1: off
+    float top_p = 0.9f;         // [0, 1]; 1 and what lies outside: off
+    float min_p = 0;            // [0, 1]; 0 and what lies outside: off
+    float typical_p = 1;        // [0, 1]; 1 and what lies outside: off
     float repeat_penalty = 1;   // > 0; 1: off
     float presence_penalty = 0;
     float frequency_penalty = 0;

@@ -1,20 +1,23 @@
 #include "engine/text_out.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace po {
 
-TextOut::TextOut(std::vector<std::string> stops) : stops_(std::move(stops)) {}
+TextOut::TextOut(std::vector<std::string> stops)
+    : stops_(stops), empty_stop_(std::find(stops.begin(), stops.end(), std::string()) != stops.end()) {}
 
 bool TextOut::add(std::string_view bytes, std::string & emit) {
+    done_ |= empty_stop_;
     if (done_) return true;
     if (stops_.empty()) {
-        repair_.add(bytes, emit);
+        pass(bytes, emit);
         return false;
     }
     passed_.clear();
     done_ = stops_.add(bytes, passed_);
-    repair_.add(passed_, emit);
+    pass(passed_, emit);
     if (done_) repair_.flush(emit);
     return done_;
 }
@@ -23,8 +26,14 @@ void TextOut::flush(std::string & emit) {
     if (done_) return;
     passed_.clear();
     stops_.flush(passed_);
-    repair_.add(passed_, emit);
-    repair_.flush(emit);
+    pass(passed_, emit);
+    passed_on_ -= repair_.held();
+    repair_.drop();
+}
+
+void TextOut::pass(std::string_view bytes, std::string & emit) {
+    passed_on_ += bytes.size();
+    repair_.add(bytes, emit);
 }
 
 }  // namespace po

@@ -15,7 +15,7 @@ namespace po {
 
 class TextOut {
   public:
-    // Empty stop strings are ignored.
+    // An empty stop string is found before the first byte, as Ollama finds it.
     explicit TextOut(std::vector<std::string> stops);
 
     // Takes the next bytes of the output and appends to emit what may be shown now: valid UTF-8, without any
@@ -25,13 +25,20 @@ class TextOut {
     // longest.
     bool add(std::string_view bytes, std::string & emit);
 
-    // End of the output: appends what is held back. An incomplete code point becomes U+FFFD. Nothing after a stop.
+    // End of the output: appends what is held back. A code point that the end cut is left out. Nothing after a stop.
     void flush(std::string & emit);
 
+    // How many bytes of the output were shown, or were replaced.
+    size_t shown() const { return passed_on_ - repair_.held(); }
+
   private:
+    void pass(std::string_view bytes, std::string & emit);
+
     StopMatcher stops_;
     Utf8Repair repair_;
-    std::string passed_;  // what the matcher let through in this call; kept for its memory
+    std::string passed_;    // what the matcher let through in this call; kept for its memory
+    size_t passed_on_ = 0;  // bytes, to repair_
+    bool empty_stop_;
     bool done_ = false;
 };
 

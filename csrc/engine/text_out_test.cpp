@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 #include <string>
 #include <vector>
@@ -45,10 +46,12 @@ std::vector<std::string> bytes_of(const std::string & text) {
 
 // The text before the stop that ends first, by trying every prefix of the text.
 std::pair<std::string, bool> reference(const std::vector<std::string> & stops, const std::string & text) {
+    const bool at_once = std::find(stops.begin(), stops.end(), std::string()) != stops.end();
+    if (at_once && !text.empty()) return {"", true};
     for (size_t end = 1; end <= text.size(); ++end) {
         size_t longest = 0;
         for (const std::string & stop : stops) {
-            if (!stop.empty() && stop.size() <= end && text.compare(end - stop.size(), stop.size(), stop) == 0) {
+            if (stop.size() <= end && text.compare(end - stop.size(), stop.size(), stop) == 0) {
                 longest = std::max(longest, stop.size());
             }
         }
@@ -96,10 +99,10 @@ TEST(TextOut, LetsTheLongestOfStopsThatEndTogetherWin) {
     EXPECT_EQ(show({"c", "abc", "bc"}, {"xabc"}).text, "x");
 }
 
-TEST(TextOut, IgnoresEmptyStops) {
-    const Shown shown = show({""}, {"text"});
-    EXPECT_EQ(shown.text, "text");
-    EXPECT_FALSE(shown.stopped);
+TEST(TextOut, FindsAnEmptyStopBeforeTheFirstByte) {
+    const Shown shown = show({"never", ""}, {"text"});
+    EXPECT_EQ(shown.text, "");
+    EXPECT_TRUE(shown.stopped);
 }
 
 TEST(TextOut, ChangesNothingAfterAStop) {
@@ -121,10 +124,26 @@ TEST(TextOut, NeverEmitsHalfACodePointBeforeAPossibleStop) {
     EXPECT_EQ(shown.pieces, (std::vector<std::string>{"", "", "é?", ""}));
 }
 
-TEST(TextOut, ReplacesAnIncompleteCodePointAtTheEnd) {
-    EXPECT_EQ(show({}, {"a\xE2\x82"}).text, "a" + kBad);
+TEST(TextOut, LeavesOutACodePointThatTheEndCut) {
+    EXPECT_EQ(show({}, {"a\xE2\x82"}).text, "a");
+    EXPECT_EQ(show({"\xE2\x82\xAC"}, {"a\xE2\x82"}).text, "a");
+    EXPECT_EQ(show({}, {"a\xE2\x82", "b\xF0\x9F"}).text, "a" + kBad + "b");
+}
+
+TEST(TextOut, ReplacesACodePointThatAStopCut) {
     EXPECT_EQ(show({"stop"}, {"a\xE2\x82", "stop"}).text, "a" + kBad);
-    EXPECT_EQ(show({"\xE2\x82\xAC"}, {"a\xE2\x82"}).text, "a" + kBad);
+}
+
+TEST(TextOut, CountsTheBytesThatWereShown) {
+    TextOut out({"stop"});
+    std::string emit;
+    out.add("a\xE2\x82\xAC s", emit);
+    EXPECT_EQ(out.shown(), 5u);
+    out.add("t\xE2\x82", emit);
+    EXPECT_EQ(out.shown(), 7u);
+    out.flush(emit);
+    EXPECT_EQ(out.shown(), 7u);
+    EXPECT_EQ(emit, "a\xE2\x82\xAC st");
 }
 
 struct Invalid {

@@ -12,6 +12,8 @@ po_add_test(prefix_index_test SOURCES memory/prefix_index_test.cpp memory/prefix
 po_add_test(cell_ledger_test SOURCES memory/cell_ledger_test.cpp memory/cell_ledger.cpp)
 po_add_test(planner_test SOURCES schedule/planner_test.cpp schedule/planner.cpp)
 po_add_test(pace_test SOURCES schedule/pace_test.cpp)
+po_add_test(repeat_guard_test SOURCES schedule/repeat_guard_test.cpp)
+po_add_test(transcript_test SOURCES schedule/transcript_test.cpp)
 po_add_test(admission_test SOURCES schedule/admission_test.cpp)
 po_add_test(cancel_board_test SOURCES cancel_board_test.cpp cancel_board.cpp)
 po_add_test(events_test SOURCES events_test.cpp events.cpp)

@@ -12,8 +12,11 @@ class Utf8Repair {
     // subpart (Unicode 15, section 3.9, table 3-8), so any cut of the stream into calls gives the same text.
     void add(std::string_view bytes, std::string & out);
 
-    // End of the stream: an incomplete code point becomes U+FFFD.
+    // The begun code point will not be completed: it becomes U+FFFD, or goes without a trace.
     void flush(std::string & out);
+    void drop() { need_ = 0; }
+
+    size_t held() const { return need_ != 0 ? static_cast<size_t>(have_) : 0; }  // bytes of the begun code point
 
   private:
     void begin(unsigned char lead, std::string & out);

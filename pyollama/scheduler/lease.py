@@ -15,8 +15,6 @@ from pyollama.scheduler.options import Options
 from pyollama.scheduler.plan import context_length
 from pyollama.wire import runner as wire
 
-UNBOUNDED_CONTEXTS = 10  # num_predict < 0 ends after so many contexts, as Ollama does
-
 
 class Lease:
     """A loaded model that stays loaded while ``Scheduler.use`` is open.
@@ -64,7 +62,7 @@ class Lease:
             prompt=prompt,
             n_ctx=n_ctx,
             sampling=options.sampling(),
-            num_predict=options.num_predict if options.num_predict >= 0 else UNBOUNDED_CONTEXTS * n_ctx,
+            num_predict=options.num_predict,
             num_keep=options.num_keep,
             shift=shift,
             truncate=truncate and shift,

@@ -60,7 +60,7 @@ class Generate(Struct, array_like=True, tag="generate"):
     prompt: str
     n_ctx: int
     sampling: Sampling
-    num_predict: int = -1
+    num_predict: int = -1  # tokens of the answer, 10 * n_ctx at most; 0 or less: no other limit
     num_keep: int = 4
     shift: bool = True
     truncate: bool = False  # true: cut a too long prompt from its middle; false: Failed with code too_long

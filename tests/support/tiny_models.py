@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,24 @@ def sliding_window(path: Path, window: int = 32, chat_template: str = "") -> Pat
         _gemma_tensors(),
         _byte_vocab() | template,
     )
+
+
+def scripted(path: Path, follows: bytes, *, chat_template: str = "") -> Path:
+    """A Llama whose greedy answer is certain on every machine: each byte of ``follows`` is followed by the next one.
+
+    All other bytes, and the last one, are followed by the end token. A byte that stands in ``follows`` twice is
+    followed by what follows it last.
+    """
+    template = {"tokenizer.chat_template": chat_template} if chat_template else {}
+    keys = {
+        "embedding_length": len(BYTES) + 61,  # one dimension per token, in whole heads of 32
+        "block_count": 1,
+        "attention.head_count": 10,
+        "attention.layer_norm_rms_epsilon": 1e-5,
+        "rope.dimension_count": 32,
+        "feed_forward_length": 32,
+    }
+    return _write(path, "llama", keys, _scripted_tensors(dict(pairwise(follows))), _byte_vocab() | template)
 
 
 def recurrent(path: Path) -> Path:
@@ -146,6 +165,25 @@ def _gemma_tensors() -> Iterator[TensorSpec]:
         for name in ("ffn_gate", "ffn_up"):
             yield weights.matrix(f"blk.{layer}.{name}.weight", N_EMBD, N_FF)
         yield weights.matrix(f"blk.{layer}.ffn_down.weight", N_FF, N_EMBD)
+
+
+def _scripted_tensors(successor: Mapping[int, int]) -> Iterator[TensorSpec]:
+    """The last token alone decides: attention and feed-forward add nothing to its embedding."""
+    n_embd = len(BYTES) + 61
+    follows = np.full(len(BYTES), BYTES.index("</s>"))
+    for byte, following in successor.items():
+        follows[byte + 3] = following + 3
+    embeddings = np.eye(len(BYTES), n_embd, dtype="<f4")
+    output = np.zeros((len(BYTES), n_embd), "<f4")
+    output[follows, np.arange(len(BYTES))] = 4
+    yield TensorSpec("token_embd.weight", "F32", (n_embd, len(BYTES)), embeddings.tobytes())
+    yield TensorSpec("output.weight", "F32", (n_embd, len(BYTES)), output.tobytes())
+    for name in ("output_norm", "blk.0.attn_norm", "blk.0.ffn_norm"):
+        yield TensorSpec(f"{name}.weight", "F32", (n_embd,), np.ones(n_embd, "<f4").tobytes())
+    for name in ("attn_q", "attn_k", "attn_v", "attn_output"):
+        yield TensorSpec(f"blk.0.{name}.weight", "F32", (n_embd, n_embd), bytes(4 * n_embd * n_embd))
+    for name, shape in (("ffn_gate", (n_embd, 32)), ("ffn_up", (n_embd, 32)), ("ffn_down", (32, n_embd))):
+        yield TensorSpec(f"blk.0.{name}.weight", "F32", shape, bytes(4 * n_embd * 32))
 
 
 def _mamba_tensors() -> Iterator[TensorSpec]:

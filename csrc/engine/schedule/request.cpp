@@ -6,18 +6,19 @@
 namespace po {
 namespace {
 
-constexpr int kLeastContext = 8;
-constexpr int kMostRepeats = 30;           // of one token in a row; a model that got stuck never stops by itself
-constexpr int64_t kAnswerPerContext = 10;  // an unbounded answer ends at 10 * n_ctx, as Ollama's does
+constexpr int kLeastContext = 4;
+constexpr int64_t kAnswerPerContext = 10;  // an answer ends at 10 * n_ctx, as Ollama's does
 
 }  // namespace
 
 Status Request::make(const GenerateSpec & spec, Tokens prompt, const Model & model, int most_ctx,
                      std::unique_ptr<Request> & out, Failed & failure) {
-    std::unique_ptr<Request> request(new Request(spec));
+    std::unique_ptr<Request> request(new Request(spec, model));
     request->n_ctx_ = std::clamp(spec.n_ctx, kLeastContext, std::max(most_ctx, kLeastContext));
-    request->n_output_most_ = spec.num_predict < 0 ? kAnswerPerContext * request->n_ctx_ : spec.num_predict;
-    request->adds_bos_ = model.adds_bos();
+    request->n_output_most_ = kAnswerPerContext * request->n_ctx_;
+    if (spec.num_predict > 0) {
+        request->n_output_most_ = std::min<int64_t>(request->n_output_most_, spec.num_predict);
+    }
     SampleSpec sampling = spec.sampling;
     if (sampling.repeat_last_n < 0) {
         sampling.repeat_last_n = request->n_ctx_;
@@ -32,7 +33,7 @@ Status Request::make(const GenerateSpec & spec, Tokens prompt, const Model & mod
     if (request->tokens.empty()) {
         return Status::error(Code::bad_request, "the prompt is empty");
     }
-    if (Status status = request->fit(model, failure); !status) {
+    if (Status status = request->fit(failure); !status) {
         return status;
     }
     const size_t window = static_cast<size_t>(std::max(sampling.repeat_last_n, 0));
@@ -45,8 +46,12 @@ Status Request::make(const GenerateSpec & spec, Tokens prompt, const Model & mod
     return {};
 }
 
-Status Request::fit(const Model & model, Failed & failure) {
+Status Request::fit(Failed & failure) {
     n_prompt_ = static_cast<Pos>(tokens.size());
+    if (spec_.want_context) {
+        const bool bos = model_.adds_bos() && tokens.front() == model_.first_token();
+        said_.emplace(Tokens(tokens.begin() + (bos ? 1 : 0), tokens.end()));
+    }
     if (n_prompt_ >= n_ctx_) {
         if (!spec_.truncate) {
             failure.n_tokens = n_prompt_;
@@ -55,19 +60,16 @@ Status Request::fit(const Model & model, Failed & failure) {
                                                      " tokens) exceeds the available context size (" +
                                                      std::to_string(n_ctx_) + " tokens), try increasing it");
         }
-        const Pos keep = kept_tokens(spec_.num_keep, model.adds_bos(), n_prompt_, n_ctx_ - 1);
+        const Pos keep = kept_tokens(spec_.num_keep, model_.adds_bos(), n_prompt_, n_ctx_ - 1);
         const Cut cut = cut_prompt(n_prompt_, n_ctx_, keep);
         tokens.erase(tokens.begin() + cut.keep, tokens.begin() + cut.keep + cut.discard);
         n_prompt_ = static_cast<Pos>(tokens.size());
-    }
-    if (spec_.want_context) {
-        said_ = tokens;
     }
     return {};
 }
 
 Cut Request::next_cut() const {
-    return cut_context(pos, kept_tokens(spec_.num_keep, adds_bos_, n_prompt_, n_ctx_ - 4));
+    return cut_context(pos, kept_tokens(spec_.num_keep, model_.adds_bos(), n_prompt_, n_ctx_ - 4));
 }
 
 void Request::shifted(const Cut & cut) {
@@ -82,58 +84,55 @@ void Request::started_prompt() {
     }
 }
 
-bool Request::sample(const Model & model, float * logits, bool can_shift, std::vector<Event> & out) {
+bool Request::sample(float * logits, bool can_shift, std::vector<Event> & out) {
     if (output_start_ns_ == 0) {
         output_start_ns_ = now_ns();
     }
-    if (n_output_most_ == 0) {
-        finish("length", out);
-        return true;
-    }
-    for (const Token token : model.never()) {
+    for (const Token token : model_.never()) {
         logits[token] = -std::numeric_limits<float>::infinity();
     }
     const Token token = sampler_->pick(logits);
-    if (!model.valid(token)) {
+    if (!model_.valid(token)) {
         out.push_back(Failed{id(), Status::error(Code::model_error, "the model gave no usable probabilities"), 0, 0});
         return true;
     }
     sampler_->accept(token);
-    if (model.is_end(token)) {
+    ++n_output_;
+    if (model_.is_end(token)) {
         finish("stop", out);
         return true;
     }
-    say(model, token, logits, out);
+    say(token, logits, out);
     const bool full = context_full() && !(spec_.shift && can_shift);
     if (stopped_) {
         finish("stop", out);
-    } else if (n_output_ == n_output_most_ || full || repeats_ > kMostRepeats) {
+    } else if (n_output_ == n_output_most_ || full || stuck_) {
         stopped_ = true;
         finish("length", out);
     }
     return stopped_;
 }
 
-void Request::say(const Model & model, Token token, const float * logits, std::vector<Event> & out) {
-    repeats_ = n_output_ > 0 && tokens.back() == token ? repeats_ + 1 : 0;
-    ++n_output_;
+void Request::say(Token token, const float * logits, std::vector<Event> & out) {
     tokens.push_back(token);
-    if (spec_.want_context) {
-        said_.push_back(token);
+    const std::string bytes = model_.piece(token, false);
+    if (said_) {
+        said_->add(token, bytes);
     }
     Piece piece;
     piece.id = id();
-    stopped_ = text_.add(model.piece(token, false), piece.text);
+    stopped_ = text_.add(bytes, piece.text);
+    stuck_ = repeats_.add(token, piece.text);
     if (spec_.logprobs >= 0) {
         TokenProb chosen;
         std::vector<TokenProb> top;
-        logprobs(logits, model.n_vocab(), token, spec_.logprobs, chosen, top);
+        logprobs(logits, model_.n_vocab(), token, spec_.logprobs, chosen, top);
         piece.has_logprobs = true;
         TokenLogprob & entry = piece.logprobs.emplace_back();
-        entry.bytes = model.piece(token, true);
+        entry.bytes = model_.piece(token, true);
         entry.logprob = chosen.logprob;
         for (const TokenProb & other : top) {
-            entry.top.emplace_back(model.piece(other.token, true), other.logprob);
+            entry.top.emplace_back(model_.piece(other.token, true), other.logprob);
         }
     }
     if (!piece.text.empty() || piece.has_logprobs) {
@@ -159,7 +158,13 @@ void Request::finish(const char * reason, std::vector<Event> & out) {
     end.output_ns = output_start_ns_ ? now - output_start_ns_ : 0;
     end.prefix_miss = std::move(prefix_miss);
     end.has_context = spec_.want_context;
-    end.context = std::move(said_);
+    if (said_) {
+        end.context = std::move(*said_).shown(text_.shown(), [this](std::string_view text) {
+            Tokens tokens;
+            model_.tokenize(text, false, false, tokens);
+            return tokens;
+        });
+    }
     out.push_back(std::move(end));
 }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,8 @@
 #include "engine/sampler.hpp"
 #include "engine/text_out.hpp"
 #include "engine/types.hpp"
+#include "engine/schedule/repeat_guard.hpp"
+#include "engine/schedule/transcript.hpp"
 #include "engine/schedule/window.hpp"
 
 namespace po {
@@ -26,11 +29,11 @@ inline int64_t now_ns() {
 struct GenerateSpec {
     ReqId id = 0;
     int n_ctx = 4096;
-    int num_predict = -1;
+    int num_predict = -1;  // tokens of the answer, 10 * n_ctx at most; 0 or less: no other limit
     int num_keep = 4;
     bool shift = true;
     bool truncate = false;
-    std::vector<std::string> stop;
+    std::vector<std::string> stop;  // an empty one ends the answer at its first token
     int logprobs = -1;
     bool want_context = false;
     SampleSpec sampling;
@@ -56,7 +59,7 @@ class Request {
 
     // Chooses the next token from the logits after the last row and adds its events to out.
     // true: the request has ended and its last event is in out.
-    bool sample(const Model & model, float * logits, bool can_shift, std::vector<Event> & out);
+    bool sample(float * logits, bool can_shift, std::vector<Event> & out);
 
     // Ends it: adds held text and the last event to out.
     void finish(const char * reason, std::vector<Event> & out);
@@ -75,20 +78,21 @@ class Request {
     std::vector<uint8_t> parked;  // its state while it is parked
 
   private:
-    explicit Request(const GenerateSpec & spec) : spec_(spec), text_(spec.stop) {}
-    Status fit(const Model & model, Failed & failure);
-    void say(const Model & model, Token token, const float * logits, std::vector<Event> & out);
+    Request(const GenerateSpec & spec, const Model & model) : spec_(spec), model_(model), text_(spec.stop) {}
+    Status fit(Failed & failure);
+    void say(Token token, const float * logits, std::vector<Event> & out);
 
     GenerateSpec spec_;
+    const Model & model_;
     TextOut text_;
     std::unique_ptr<Sampler> sampler_;
-    Tokens said_;  // everything, for want_context
-    bool adds_bos_ = false;
+    std::optional<Transcript> said_;  // for want_context
+    RepeatGuard repeats_;
+    bool stuck_ = false;
     bool stopped_ = false;
     Pos n_ctx_ = 0;
     Pos n_prompt_ = 0;
     int64_t n_output_ = 0;
-    int repeats_ = 0;  // of the last token, in a row
     int64_t n_output_most_ = 0;
     int64_t prompt_start_ns_ = 0;
     int64_t output_start_ns_ = 0;

@@ -12,7 +12,7 @@ constexpr int64_t kRelaxedStepNs = 250'000'000;  // while nobody does: how late 
 }  // namespace
 
 Scheduler::Scheduler(const Model & model, Context & context, CancelBoard & board, EventQueue & events, int n_running)
-    : model_(model), context_(context), board_(board), events_(events), pool_(context, model, n_running),
+    : context_(context), board_(board), events_(events), pool_(context, model, n_running),
       cost_(kStepNs, kRelaxedStepNs) {}
 
 void Scheduler::submit(std::unique_ptr<Request> request) {
@@ -170,7 +170,7 @@ void Scheduler::collect(const std::vector<Work> & work) {
         float * logits = llama_get_logits_ith(context_.raw(), part.output_row);
         if (!logits) {
             fail(request, Status::error(Code::internal, "the step has no result for a request"));
-        } else if (request.sample(model_, logits, pool_.traits().shifts, outbox_)) {
+        } else if (request.sample(logits, pool_.traits().shifts, outbox_)) {
             release(request);
         }
     }

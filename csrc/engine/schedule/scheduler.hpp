@@ -73,7 +73,6 @@ class Scheduler {
     void send(int64_t step_ns);  // the step's events, unless they may wait for the next step's
     void flush();
 
-    const Model & model_;
     Context & context_;
     CancelBoard & board_;
     EventQueue & events_;

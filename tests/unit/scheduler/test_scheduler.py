@@ -56,7 +56,7 @@ async def test_another_adapter_is_another_process(tmp_path: Path) -> None:
 async def test_the_lease_passes_the_request_on(model: Model) -> None:
     options = Options(num_ctx=1000)
     async with scheduling() as scheduler, scheduler.use(model, options, None) as lease:
-        assert await text_of(lease, "hi", options) == "1000 10000 True"
+        assert await text_of(lease, "hi", options) == "1000 -1 True"
         assert await text_of(lease, "hi", replace(options, num_predict=7), shift=False) == "1000 7 False"
         assert await lease.embed(["a", "b"], options=options, truncate=True) == ([b"\0" * 4] * 2, 3)
         assert await lease.render(b"{}") == {"prompt": "p"}
