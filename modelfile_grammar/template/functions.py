@@ -13,7 +13,7 @@ from .errors import CallError
 from .gotext.escape import escape_html, escape_js, escape_query
 from .gotext.gojson import to_json
 from .gotext.printf import printf
-from .gotext.quoting import to_bytes
+from .gotext.quoting import in_pieces, to_bytes
 from .gotext.text import join_arguments
 from .gotext.verbs import bytes_of
 from .machine import Machine
@@ -121,11 +121,11 @@ def _joined(machine: Machine, pieces: list[str]) -> str:
 
 
 def _print(machine: Machine, arguments: list[Value]) -> Value:
-    return _joined(machine, join_arguments(arguments))
+    return _joined(machine, join_arguments(arguments, machine.charge))
 
 
 def _println(machine: Machine, arguments: list[Value]) -> Value:
-    pieces = [piece for argument in arguments for piece in (*join_arguments([argument]), " ")]
+    pieces = [piece for argument in arguments for piece in (*join_arguments([argument], machine.charge), " ")]
     return _joined(machine, [*pieces[:-1], "\n"])
 
 
@@ -138,17 +138,18 @@ def _printf(machine: Machine, arguments: list[Value]) -> Value:
 def _escaper(escape: Callable[[str], str]) -> Callable[[Machine, list[Value]], Value]:
     def call(machine: Machine, arguments: list[Value]) -> Value:
         shown: list[Value] = ["<no value>" if argument is None else argument for argument in arguments]
-        text = escape(_joined(machine, join_arguments(shown)))
-        machine.charge(len(text))
-        return text
+        text = _joined(machine, join_arguments(shown, machine.charge))
+        pieces = []
+        for piece in in_pieces(text):
+            pieces.append(escape(piece))
+            machine.charge(len(pieces[-1]))
+        return "".join(pieces)
 
     return call
 
 
 def _json(machine: Machine, arguments: list[Value]) -> Value:
-    text = to_json(arguments[0])
-    machine.charge(len(text))
-    return text
+    return to_json(arguments[0], machine.charge)
 
 
 def _equals(machine: Machine, arguments: list[Value]) -> bool:

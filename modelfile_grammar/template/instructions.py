@@ -52,7 +52,7 @@ def print_value(value: Evaluate, after: int, place: Place, *, constant: bool) ->
             machine.out.append(text)
         else:
             try:
-                text = text_of(text)
+                text = text_of(text, machine.charge)
             except CallError as error:
                 raise Failure(str(error), place) from None
             machine.out += pieces_of(TemplateText(text) if constant else text)
@@ -119,16 +119,15 @@ def _elements(machine: Machine, value: Value, pairs: bool, place: Place) -> Iter
     if value is None or value is NO_VALUE:
         return None
     try:
-        shown = text_of(value)
+        shown = text_of(value, machine.charge)
     except CallError as error:
         raise Failure(str(error), place) from None
     raise Failure(f"range can't iterate over {shown}", place)
 
 
 def _entries(machine: Machine, value: Mapping[str, Value], pairs: bool) -> Iterator[object]:
-    machine.charge(len(value))
     try:
-        keys = sorted_keys(value)
+        keys = sorted_keys(value, machine.charge)
     except TypeError:
         raise TemplateRunError("a map has a key that is not a string") from None
     return iter([(key, value[key]) if pairs else value[key] for key in keys])

@@ -11,7 +11,7 @@ from .machine import Limits, Machine
 from .provenance import fragments
 from .records import message_record, tools_list
 from .template import DEFAULT_LIMITS, Template
-from .values import ShownList, TemplateText, Value
+from .values import Charge, ShownList, TemplateText, Value
 
 ROOT_NAMES = frozenset(
     ("System", "Messages", "Tools", "Prompt", "Suffix", "Response", "Think", "ThinkLevel", "IsThinkSet", "First")
@@ -71,7 +71,9 @@ def render_prompt(
         return fragments(machine.out)
     system, collated = collate(messages)
     if template.has_messages:
-        template.whole.run_on(machine, {**common, **_chat_data(system, collated, tools), "Response": ""})
+        template.whole.run_on(
+            machine, {**common, **_chat_data(system, collated, tools, machine.charge), "Response": ""}
+        )
     else:
         _turn_by_turn(template, collated, common, machine)
     return fragments(machine.out)
@@ -82,33 +84,37 @@ def collate(messages: Sequence[Message]) -> tuple[str, list[dict[str, Any]]]:
 
     Tool results stay apart. Calls and images of merged messages are put together, thoughts joined by a blank line.
     """
-    system: list[str] = []
-    merged: list[dict[str, Any]] = []
+    runs: list[tuple[str, list[Message]]] = []
     for message in messages:
         role = str(message.get("role") or "").lower()
-        content = message.get("content") or ""
-        if role == "system":
-            system.append(content)
-        if merged and role != "tool" and merged[-1]["role"] == role:
-            _merge(merged[-1], message)
+        if runs and role != "tool" and runs[-1][0] == role:
+            runs[-1][1].append(message)
         else:
-            merged.append({**message, "role": role, "content": content})
-    return _BLANK_LINE.join(system), merged
+            runs.append((role, [message]))
+    system = [message.get("content") or "" for role, run in runs if role == "system" for message in run]
+    return _BLANK_LINE.join(system), [_merged(role, run) for role, run in runs]
 
 
-def _merge(into: dict[str, Any], message: Message) -> None:
-    into["content"] += _BLANK_LINE + (message.get("content") or "")
-    thoughts = [text for text in (into.get("thinking"), message.get("thinking")) if text]
-    into["thinking"] = _BLANK_LINE.join(thoughts)
-    for key in ("images", "tool_calls"):
-        into[key] = [*(into.get(key) or ()), *(message.get(key) or ())]
+def _merged(role: str, run: list[Message]) -> dict[str, Any]:
+    if len(run) == 1:
+        return {**run[0], "role": role, "content": run[0].get("content") or ""}
+    return {
+        **run[0],
+        "role": role,
+        "content": _BLANK_LINE.join([message.get("content") or "" for message in run]),
+        "thinking": _BLANK_LINE.join([text for message in run if (text := message.get("thinking"))]),
+        "images": [image for message in run for image in message.get("images") or ()],
+        "tool_calls": [call for message in run for call in message.get("tool_calls") or ()],
+    }
 
 
-def _chat_data(system: str, messages: list[dict[str, Any]], tools: Sequence[Mapping[str, Any]]) -> dict[str, Value]:
+def _chat_data(
+    system: str, messages: list[dict[str, Any]], tools: Sequence[Mapping[str, Any]], charge: Charge
+) -> dict[str, Value]:
     return {
         "System": system,
-        "Messages": [message_record(message) for message in messages],
-        "Tools": tools_list(tools) if tools else ShownList(),
+        "Messages": [message_record(message, charge) for message in messages],
+        "Tools": tools_list(tools, charge) if tools else ShownList(),
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from .gotext.gojson import to_json
 from .gotext.numbers import INT_MIN, UINT_MAX
-from .values import FieldType, Record, RecordType, Shown, ShownList, TemplateText, TypeNames, Value, is_map
+from .values import Charge, FieldType, Record, RecordType, Shown, ShownList, TemplateText, TypeNames, Value, is_map
 
 MESSAGE = RecordType(
     "*template.templateMessage",
@@ -66,6 +66,8 @@ FIELD_NAMES = {
 }
 """What each record has, by the name of its type as errors say it."""
 
+_PER_RECORD = 16  # characters that a record counts, printed or not
+
 MAX_DEPTH = 100
 """Levels of properties inside properties; what is deeper is left out."""
 
@@ -74,10 +76,11 @@ ROLES = {name: TemplateText(name) for name in ("system", "developer", "user", "a
 """Roles that count as the template's own text, because templates make special tokens of them: ``<|{{ .Role }}|>``."""
 
 
-def message_record(message: Mapping[str, Any]) -> Record:
+def message_record(message: Mapping[str, Any], charge: Charge) -> Record:
     """A message of the API (role, content, thinking, images, tool_calls, tool_name, tool_call_id) as a record."""
+    charge(_PER_RECORD)
     given = [call for call in message.get("tool_calls") or () if isinstance(call, Mapping)]
-    calls = [call_record(call, index) for index, call in enumerate(given)]
+    calls = [call_record(call, index, charge) for index, call in enumerate(given)]
     return Record(
         MESSAGE,
         {
@@ -92,7 +95,7 @@ def message_record(message: Mapping[str, Any]) -> Record:
     )
 
 
-def call_record(call: Mapping[str, Any], index: int) -> Record:
+def call_record(call: Mapping[str, Any], index: int, charge: Charge) -> Record:
     """A tool call; the name and arguments may also stand outside ``function``."""
     inner = call.get("function")
     function: Mapping[str, Any] = inner if isinstance(inner, Mapping) else call
@@ -102,58 +105,60 @@ def call_record(call: Mapping[str, Any], index: int) -> Record:
         {
             "Index": _index(function.get("index"), index),
             "Name": _text(function.get("name")),
-            "Arguments": _arguments(arguments),
+            "Arguments": _arguments(arguments, charge),
         },
     )
     return Record(TOOL_CALL, {"ID": _text(call.get("id")), "Function": called})
 
 
-def _arguments(arguments: object) -> Shown:
-    decoded = _from_json(arguments)
+def _arguments(arguments: object, charge: Charge) -> Shown:
+    decoded = _from_json(arguments, charge)
     return Shown(decoded) if is_map(decoded) else Shown()
 
 
-def tools_list(tools: Sequence[Mapping[str, Any]]) -> ShownList:
+def tools_list(tools: Sequence[Mapping[str, Any]], charge: Charge) -> ShownList:
     """The tools of a request."""
-    return ShownList([_tool(tool) for tool in tools])
+    return ShownList([_tool(tool, charge) for tool in tools])
 
 
-def _tool(tool: Mapping[str, Any]) -> Record:
+def _tool(tool: Mapping[str, Any], charge: Charge) -> Record:
+    charge(_PER_RECORD)
     function = _mapping(tool.get("function"))
     described = Record(
         TOOL_FUNCTION,
         {
             "Name": _text(function.get("name")),
             "Description": _text(function.get("description")),
-            "Parameters": _parameters(_mapping(function.get("parameters"))),
+            "Parameters": _parameters(_mapping(function.get("parameters")), charge),
         },
     )
     return Record(
-        TOOL, {"Type": _text(tool.get("type")), "Items": _from_json(tool.get("items")), "Function": described}
+        TOOL, {"Type": _text(tool.get("type")), "Items": _from_json(tool.get("items"), charge), "Function": described}
     )
 
 
-def _parameters(schema: Mapping[str, Any]) -> Record:
+def _parameters(schema: Mapping[str, Any], charge: Charge) -> Record:
     return Record(
         PARAMETERS,
         {
             "Type": _text(schema.get("type")),
-            "Defs": _from_json(schema.get("$defs")),
-            "Items": _from_json(schema.get("items")),
-            "Required": _from_json(schema.get("required")) or [],
-            "Properties": _properties(schema.get("properties"), 0),
+            "Defs": _from_json(schema.get("$defs"), charge),
+            "Items": _from_json(schema.get("items"), charge),
+            "Required": _from_json(schema.get("required"), charge) or [],
+            "Properties": _properties(schema.get("properties"), charge, 0),
         },
     )
 
 
-def _properties(properties: object, depth: int) -> Shown:
+def _properties(properties: object, charge: Charge, depth: int) -> Shown:
     if not isinstance(properties, dict) or depth > MAX_DEPTH:
         return Shown()
-    return Shown({str(name): property_record(_mapping(one), depth) for name, one in properties.items()})
+    return Shown({str(name): property_record(_mapping(one), charge, depth) for name, one in properties.items()})
 
 
-def property_record(schema: Mapping[str, Any], depth: int = 0) -> Record:
+def property_record(schema: Mapping[str, Any], charge: Charge, depth: int = 0) -> Record:
     """One property of a tool's parameters; properties in it are records again."""
+    charge(_PER_RECORD)
     kind = schema.get("type")
     names = [kind] if isinstance(kind, str) else [name for name in kind or () if isinstance(name, str)]
     any_of = schema.get("anyOf")
@@ -161,13 +166,13 @@ def property_record(schema: Mapping[str, Any], depth: int = 0) -> Record:
     return Record(
         PROPERTY,
         {
-            "AnyOf": [property_record(_mapping(one), depth + 1) for one in members],
+            "AnyOf": [property_record(_mapping(one), charge, depth + 1) for one in members],
             "Type": TypeNames(names),
-            "Items": _from_json(schema.get("items")),
+            "Items": _from_json(schema.get("items"), charge),
             "Description": _text(schema.get("description")),
-            "Enum": _from_json(schema.get("enum")) or [],
-            "Properties": _properties(schema.get("properties"), depth + 1),
-            "Required": _from_json(schema.get("required")) or [],
+            "Enum": _from_json(schema.get("enum"), charge) or [],
+            "Properties": _properties(schema.get("properties"), charge, depth + 1),
+            "Required": _from_json(schema.get("required"), charge) or [],
         },
     )
 
@@ -198,7 +203,7 @@ def typescript_type(value: Value) -> str:
 # --- plain JSON -------------------------------------------------------------------------------------------------------
 
 
-def _from_json(value: object, depth: int = 0) -> Value:
+def _from_json(value: object, charge: Charge, depth: int = 0) -> Value:
     """JSON as Go decodes it, but integers of 64 bits stay integers and keep their digits.
 
     Larger ones become floats, and types that JSON does not have are dropped.
@@ -212,9 +217,11 @@ def _from_json(value: object, depth: int = 0) -> Value:
     if depth > MAX_DEPTH:
         return None
     if isinstance(value, Mapping):
-        return {str(key): _from_json(one, depth + 1) for key, one in value.items()}
+        charge(len(value))
+        return {str(key): _from_json(one, charge, depth + 1) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_from_json(one, depth + 1) for one in value]
+        charge(len(value))
+        return [_from_json(one, charge, depth + 1) for one in value]
     return None
 
 

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import merge
+from itertools import islice
 from typing import TypeGuard
 
 Value = object
 """One of the types above; the engine checks by type, so nothing narrower would say more."""
+
+Charge = Callable[[int], None]
+"""Told of characters before they are made or looked through; it raises when there were too many."""
 
 
 class TemplateText(str):
@@ -71,7 +76,7 @@ class RecordType:
     """As errors call it."""
 
     fields: tuple[FieldType, ...]
-    shown: Callable[[Record], str] | None = None
+    shown: Callable[[Record, Charge], str] | None = None
 
 
 class Record:
@@ -119,6 +124,9 @@ def truth(value: Value) -> bool:
     return value is not NO_VALUE and bool(value)
 
 
+_KEYS_AT_ONCE = 20_000
+"""Keys that are sorted in one go: no other thread runs meanwhile."""
+
 _TYPE_NAMES = {
     str: "string",
     TemplateText: "string",
@@ -142,10 +150,15 @@ def type_name(value: Value) -> str:
     return _TYPE_NAMES.get(type(value), "<nil>")
 
 
-def sorted_keys(value: Mapping[str, Value]) -> Sequence[str]:
+def sorted_keys(value: Mapping[str, Value], charge: Charge) -> Sequence[str]:
     """The keys of a map in ascending order.
 
     Raises:
         TypeError: a key is not a string.
     """
-    return sorted(value)
+    charge(len(value) << 3)
+    if len(value) <= _KEYS_AT_ONCE:
+        return sorted(value)
+    keys = iter(value)
+    runs = iter(lambda: sorted(islice(keys, _KEYS_AT_ONCE)), [])
+    return list(merge(*runs))

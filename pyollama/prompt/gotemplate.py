@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import Any
 
-import msgspec
+from msgspec.structs import asdict
 
 from modelfile_grammar import template as go
 from pyollama.errors import TemplateError
@@ -38,8 +39,8 @@ def chat(
     with _failures():
         return go.render_prompt(
             _parsed(text),
-            messages=msgspec.to_builtins(messages),
-            tools=msgspec.to_builtins(tools),
+            messages=list(map(_message, messages)),
+            tools=list(map(_tool, tools)),
             think=effort.on,
             think_level=effort.level,
             is_think_set=effort.is_set,
@@ -77,6 +78,23 @@ def tag_of_calls(text: str) -> str:
 def parser(text: str, prompt: str) -> OutputParser:
     """What reads the answer to ``prompt`` of a model that may think."""
     return OutputParser(thinking_parser(text, prompt))
+
+
+# What clients sent stays where it is: converting all of it in one call would stop every other thread meanwhile.
+
+
+def _message(message: Message) -> dict[str, Any]:
+    fields = asdict(message)
+    if message.tool_calls:
+        fields["tool_calls"] = [{"id": call.id, "function": asdict(call.function)} for call in message.tool_calls]
+    return fields
+
+
+def _tool(tool: Tool) -> dict[str, Any]:
+    parameters = tool.function.parameters
+    described = asdict(parameters) if parameters else {}
+    function = {**asdict(tool.function), "parameters": {**described, "$defs": described.get("defs")}}
+    return {**asdict(tool), "function": function}
 
 
 @lru_cache(maxsize=64)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+
+from ..values import Charge
 
 
 @dataclass(slots=True)
 class Flags:
     """What stands between the percent sign and the verb. ``charge`` is told of the padding it asks for."""
 
-    charge: Callable[[int], None]
+    charge: Charge
     sharp: bool = False
     zero: bool = False
     plus: bool = False

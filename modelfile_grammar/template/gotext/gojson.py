@@ -6,17 +6,18 @@ import re
 from json.encoder import encode_basestring
 
 from ..errors import CallError
-from ..values import NO_VALUE, Byte, FieldType, Record, TypeNames, Value, is_list, is_map, is_text, sorted_keys
+from ..values import NO_VALUE, Byte, Charge, FieldType, Record, TypeNames, Value, is_list, is_map, is_text, sorted_keys
 from .numbers import plain, scientific, shortest_digits
-from .quoting import join_bytes
+from .quoting import AT_ONCE, has_stray_bytes, in_pieces, join_bytes
 
 MAX_NESTING = 200
 """Levels of lists and maps inside each other that a value may have when it is printed."""
 
-_ESCAPED = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
+_ESCAPES = {character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
+_LONE = re.compile("[\ud800-\udfff]")
 
 
-def to_json(value: Value, depth: int = 0) -> str:
+def to_json(value: Value, charge: Charge, depth: int = 0) -> str:
     """Compact JSON.
 
     Raises:
@@ -25,7 +26,7 @@ def to_json(value: Value, depth: int = 0) -> str:
     if depth > MAX_NESTING:
         raise CallError(f"value is nested more than {MAX_NESTING} levels deep")
     if is_text(value):
-        return quote_json(value)
+        return quote_json(value, charge)
     if value is None or value is NO_VALUE:
         return "null"
     if value is True or value is False:
@@ -35,28 +36,33 @@ def to_json(value: Value, depth: int = 0) -> str:
     if type(value) is float:
         return _float(value)
     if type(value) is TypeNames and len(value) == 1:
-        return to_json(value[0], depth + 1)
+        return to_json(value[0], charge, depth + 1)
     if is_list(value):
-        return "[" + ",".join([to_json(one, depth + 1) for one in value]) + "]"
+        charge(len(value) << 3)
+        return "[" + ",".join([to_json(one, charge, depth + 1) for one in value]) + "]"
     if is_map(value):
-        pairs = [f"{quote_json(key)}:{to_json(value[key], depth + 1)}" for key in sorted_keys(value)]
+        keys = sorted_keys(value, charge)
+        pairs = [f"{quote_json(key, charge)}:{to_json(value[key], charge, depth + 1)}" for key in keys]
         return "{" + ",".join(pairs) + "}"
     if type(value) is Record:
-        return _record(value, depth)
+        return _record(value, charge, depth)
     raise CallError("value is of a type that templates do not know")
 
 
-def quote_json(text: str) -> str:
+def quote_json(text: str, charge: Charge) -> str:
     """A JSON string literal."""
+    if len(text) <= AT_ONCE:
+        return _quoted(join_bytes(text))
+    charge(len(text))
+    inside = [_quoted(piece)[1:-1] for piece in in_pieces(join_bytes(text))]
+    return f'"{"".join(inside)}"'
+
+
+def _quoted(text: str) -> str:
     quoted: str = encode_basestring(text)
-    if not _ESCAPED.search(quoted):
-        return quoted
-    return _ESCAPED.sub(_escape, join_bytes(quoted))
-
-
-def _escape(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    return "\\ufffd" if 0xD800 <= code <= 0xDFFF else f"\\u{code:04x}"
+    for character, escape in _ESCAPES.items():
+        quoted = quoted.replace(character, escape)
+    return _LONE.sub("\\\\ufffd", quoted) if has_stray_bytes(quoted) else quoted
 
 
 def _float(value: float) -> str:
@@ -70,18 +76,18 @@ def _float(value: float) -> str:
     return sign + plain(digits, point)
 
 
-def _record(record: Record, depth: int) -> str:
+def _record(record: Record, charge: Charge, depth: int) -> str:
     pairs = []
     for field in record.type.fields:
         value = record.values.get(field.name)
         if field.omit_empty and _is_empty(value):
             continue
-        pairs.append(f'"{field.json_name or field.name}":{_field(field, value, depth)}')
+        pairs.append(f'"{field.json_name or field.name}":{_field(field, value, charge, depth)}')
     return "{" + ",".join(pairs) + "}"
 
 
-def _field(field: FieldType, value: Value, depth: int) -> str:
-    return "null" if field.null_if_empty and not value else to_json(value, depth + 1)
+def _field(field: FieldType, value: Value, charge: Charge, depth: int) -> str:
+    return "null" if field.null_if_empty and not value else to_json(value, charge, depth + 1)
 
 
 def _is_empty(value: Value) -> bool:

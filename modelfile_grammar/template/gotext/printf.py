@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
-from ..values import Byte, TemplateText, Value, type_name
+from ..values import Byte, Charge, TemplateText, Value, type_name
 from .flags import Flags
 from .text import nested_text
 from .verbs import print_argument
@@ -15,7 +14,7 @@ _FLAGS = {"#": "sharp", "0": "zero", "+": "plus", "-": "minus", " ": "space"}
 _INDEX = re.compile(r"\[([^\]]*)\]")
 
 
-def printf(template: str, arguments: list[Value], charge: Callable[[int], None]) -> list[str]:
+def printf(template: str, arguments: list[Value], charge: Charge) -> list[str]:
     """The pieces of the formatted text: those of the format are of its own type.
 
     ``charge`` is told the characters as they are made, and may raise.
@@ -26,7 +25,7 @@ def printf(template: str, arguments: list[Value], charge: Callable[[int], None])
 class _Format:
     """One walk over one format string."""
 
-    def __init__(self, template: str, arguments: list[Value], charge: Callable[[int], None]) -> None:
+    def __init__(self, template: str, arguments: list[Value], charge: Charge) -> None:
         self.template, self.arguments, self.charge = template, arguments, charge
         self.at = self.next = 0
         self.reordered = self.good_index = False
@@ -45,7 +44,9 @@ class _Format:
             if not self._verb():
                 break
         if not self.reordered and self.next < len(self.arguments):
-            self._write("%!(EXTRA " + ", ".join(map(_typed, self.arguments[self.next :])) + ")")
+            self._write(
+                "%!(EXTRA " + ", ".join([_typed(one, self.charge) for one in self.arguments[self.next :]]) + ")"
+            )
         return self.pieces
 
     def _verb(self) -> bool:
@@ -165,5 +166,5 @@ class _Format:
             self.pieces.append(piece)
 
 
-def _typed(value: Value) -> str:
-    return "<nil>" if value is None else f"{type_name(value)}={nested_text(value)}"
+def _typed(value: Value, charge: Charge) -> str:
+    return "<nil>" if value is None else f"{type_name(value)}={nested_text(value, charge)}"

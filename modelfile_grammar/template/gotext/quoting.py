@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 _SIMPLE = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\"}
 _ESCAPE = re.compile(
@@ -63,8 +64,8 @@ def _escaped(found: re.Match[str], quote: str) -> str | None:
 # does, and becomes U+FFFD when the prompt is complete.
 
 _LONE = re.compile("[\ud800-\udfff]")
-_AT_ONCE = 1 << 18
-"""Characters that one call of native code looks at: no other thread runs meanwhile."""
+AT_ONCE = 1 << 16
+"""Characters that one call of native code works on: no other thread runs meanwhile."""
 
 
 def to_bytes(text: str) -> bytes:
@@ -81,11 +82,16 @@ def from_bytes(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
+def in_pieces(text: str) -> Iterator[str]:
+    """The text in pieces of AT_ONCE characters."""
+    return (text[at : at + AT_ONCE] for at in range(0, len(text), AT_ONCE))
+
+
 def has_stray_bytes(text: str) -> bool:
     """Whether the string holds bytes that are no characters, or not yet."""
     if text.isascii():
         return False
-    return any(_is_stray(text[at : at + _AT_ONCE]) for at in range(0, len(text), _AT_ONCE))
+    return _is_stray(text) if len(text) <= AT_ONCE else any(map(_is_stray, in_pieces(text)))
 
 
 def _is_stray(text: str) -> bool:
@@ -111,7 +117,8 @@ def to_text(text: str) -> str:
 
 def go_quote(text: str, *, ascii_only: bool = False) -> str:
     """A double-quoted Go literal."""
-    return '"' + "".join(_shown(character, '"', ascii_only) for character in join_bytes(text)) + '"'
+    inside = ["".join([_shown(one, '"', ascii_only) for one in piece]) for piece in in_pieces(join_bytes(text))]
+    return f'"{"".join(inside)}"'
 
 
 def go_quote_character(code: int, *, ascii_only: bool = False) -> str:

@@ -7,7 +7,7 @@ from ..values import Byte, Record, Value, is_list, is_map, is_text, sorted_keys,
 from .flags import Flags
 from .floats import format_float
 from .gojson import MAX_NESTING
-from .quoting import can_backquote, from_bytes, go_quote, go_quote_character, join_bytes, to_bytes
+from .quoting import AT_ONCE, can_backquote, from_bytes, go_quote, go_quote_character, join_bytes, to_bytes
 from .text import FALSE, TRUE, own_text
 
 _BASES = {"d": 10, "v": 10, "b": 2, "o": 8, "O": 8, "x": 16, "X": 16}
@@ -39,7 +39,7 @@ def _value(value: Value, verb: str, flags: Flags, depth: int) -> str:
     if type(value) is float:
         return format_float(value, verb, flags) or _bad(value, verb, flags)
     if not flags.sharp_v and verb in "vsqxX":
-        own = own_text(value)
+        own = own_text(value, flags.charge)
         if own is not None:
             return _string(own, verb, flags)
     return _compound(value, verb, flags, depth)
@@ -48,10 +48,11 @@ def _value(value: Value, verb: str, flags: Flags, depth: int) -> str:
 def _compound(value: Value, verb: str, flags: Flags, depth: int) -> str:
     head, comma = (type_name(value), ", ") if flags.sharp_v else ("", " ")
     if is_list(value):
+        flags.charge(len(value) << 3)
         inside = comma.join([_value(one, verb, flags, depth + 1) for one in value])
         return head + ("{" + inside + "}" if flags.sharp_v else f"[{inside}]")
     if is_map(value):
-        keys = sorted_keys(value)
+        keys = sorted_keys(value, flags.charge)
         pairs = [_string(key, verb, flags) + ":" + _value(value[key], verb, flags, depth + 1) for key in keys]
         return head + "{" + comma.join(pairs) + "}" if flags.sharp_v else "map[" + comma.join(pairs) + "]"
     if type(value) is Record:
@@ -70,6 +71,8 @@ def _bad(value: Value, verb: str, flags: Flags) -> str:
 
 def _string(text: str, verb: str, flags: Flags) -> str:
     text = join_bytes(text)
+    if len(text) > AT_ONCE:
+        flags.charge(len(text))
     if verb in "xX":
         return _hex_string(text, verb, flags)
     if verb not in "vwsq":
@@ -90,10 +93,12 @@ def _hex_string(text: str, verb: str, flags: Flags) -> str:
     if not data:
         return flags.pad("")
     prefix = "0x" if verb == "x" else "0X"
-    pieces = [f"{byte:02{verb}}" for byte in data]
-    if flags.space:
-        return flags.pad(" ".join([prefix + piece if flags.sharp else piece for piece in pieces]))
-    return flags.pad((prefix if flags.sharp else "") + "".join(pieces))
+    shown = data.hex(" ") if flags.space else data.hex()
+    if verb == "X":
+        shown = shown.upper()
+    if flags.sharp:
+        shown = prefix + shown.replace(" ", f" {prefix}")
+    return flags.pad(shown)
 
 
 def _integer(value: int, verb: str, flags: Flags) -> str:

@@ -155,6 +155,50 @@ def test_all_turns_of_a_conversation_share_one_budget(limits: Limits) -> None:
         assert render_prompt(template, messages=turn, limits=limits)
 
 
+@pytest.mark.parametrize(
+    ("action", "before", "unit", "after"),
+    [
+        ("json .S", '"', "a\\u003cé☃\\u2028\\n", '"'),
+        ('printf "%q" .S', '"', "a<é☃\\u2028\\n", '"'),
+        ('printf "%x" .S', "", "613cc3a9e29883e280a80a", ""),
+        ('printf "% X" .S', "", "61 3C C3 A9 E2 98 83 E2 80 A8 0A ", ""),
+        ('printf "%# x" .S', "", "0x61 0x3c 0xc3 0xa9 0xe2 0x98 0x83 0xe2 0x80 0xa8 0x0a ", ""),
+        ("html .S", "", "a&lt;é☃\u2028\n", ""),
+        ("js .S", "", "a\\u003Cé☃\\u2028\\u000A", ""),
+        ("urlquery .S", "", "a%3C%C3%A9%E2%98%83%E2%80%A8%0A", ""),
+    ],
+)
+def test_long_texts_are_written_as_short_ones(action: str, before: str, unit: str, after: str) -> None:
+    for times in (1, 13_000):  # one piece of native work, or several
+        found = Template.parse("{{ " + action + " }}").render({"S": "a<é☃\u2028\n" * times})
+
+        assert found == before + (unit * times).removesuffix(" ") + after
+
+
+def test_many_keys_are_in_order() -> None:
+    keys = [str(number * 7919 % 50_021) for number in range(50_021)]
+
+    found = Template.parse("{{ range $k, $v := . }}{{ $k }} {{ end }}").render(dict.fromkeys(keys, 1))
+
+    assert found.split() == sorted(keys)
+
+
+def test_neighbours_of_one_role_are_merged_in_time_in_proportion_to_their_number() -> None:
+    messages = [{"role": "user", "content": "x" * 40, "images": ["i"]}] * 200_000
+
+    (before, content) = render_prompt(Template.parse("{{ range .Messages }}{{ .Content }}{{ end }}"), messages=messages)
+
+    assert (before, len(content)) == ("", 200_000 * 42 - 2)
+
+
+def test_data_too_large_is_refused_before_it_is_looked_at() -> None:
+    call = {"function": {"name": "f", "arguments": {"a": [[]] * 5000}}}
+    messages = [{"role": "assistant", "tool_calls": [call]}]
+
+    with pytest.raises(TemplateRunError, match="output is longer than 1000 characters"):
+        render_prompt(Template.parse("{{ range .Messages }}{{ end }}"), messages=messages, limits=Limits(output=1000))
+
+
 def test_whoever_wants_a_prompt_may_stop_wanting_it() -> None:
     asked = []
 
