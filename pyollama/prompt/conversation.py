@@ -13,6 +13,7 @@ import msgspec
 
 from modelfile_grammar.known import known_template
 from pyollama.prompt import gotemplate, images, jinja
+from pyollama.prompt.calls import Tools
 from pyollama.prompt.effort import Effort
 from pyollama.prompt.messages import (
     is_continued,
@@ -51,6 +52,7 @@ class Style:
 
     language: Literal["go", "jinja"]
     template: str
+    thinks: bool = False
     forgets_thoughts: bool = False  # it must not see its reasoning of earlier turns
     is_bare: bool = False  # there is no template: a prompt goes to the model as it is, a chat as ChatML
 
@@ -114,9 +116,9 @@ class Conversation:
 
     def parser(self, prompt: Prompt) -> OutputParser:
         """What reads the answer to ``prompt``."""
-        thinking = self._thinking(text_of(prompt)) if self._effort.on else None
-        tools = ToolParser(self._tag_of_calls(), [tool.function.name for tool in self._tools]) if self._tools else None
-        return OutputParser(thinking, tools)
+        thinking = self._thinking(text_of(prompt)) if self._style.thinks else None
+        tools = ToolParser(self._tag_of_calls(), Tools.of(self._tools)) if self._tools else None
+        return OutputParser(thinking, tools, show_thinking=self._effort.on)
 
     # --- rendering ---
 

@@ -75,9 +75,9 @@ def tag_of_calls(text: str) -> str:
         return _parsed(text).tool_call_tag
 
 
-def parser(text: str, prompt: str) -> OutputParser:
+def parser(text: str, prompt: str, *, show_thinking: bool) -> OutputParser:
     """What reads the answer to ``prompt`` of a model that may think."""
-    return OutputParser(thinking_parser(text, prompt))
+    return OutputParser(thinking_parser(text, prompt), show_thinking=show_thinking)
 
 
 # What clients sent stays where it is: converting all of it in one call would stop every other thread meanwhile.

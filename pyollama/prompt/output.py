@@ -23,9 +23,14 @@ class Delta(NamedTuple):
 class OutputParser:
     """The parsers that a request needs, one behind the other: reasoning is taken out first."""
 
-    def __init__(self, thinking: ThinkingParser | None = None, tools: ToolParser | None = None) -> None:
+    def __init__(
+        self, thinking: ThinkingParser | None = None, tools: ToolParser | None = None, *, show_thinking: bool = True
+    ) -> None:
+        """``show_thinking``: reasoning is part of the answer; otherwise it is dropped."""
         self._thinking = thinking
         self._tools = tools
+        self._show_thinking = show_thinking
+        self._thought: list[str] = []  # kept for the case that it never closes and has a call in it
 
     @property
     def idle(self) -> bool:
@@ -34,19 +39,23 @@ class OutputParser:
 
     def add(self, text: str) -> Delta:
         thinking, content = self._thinking.add(text) if self._thinking else ("", text)
-        return self._call(thinking, content)
+        return self._delta(thinking, content)
 
     def finish(self) -> Delta:
         """What was held back."""
-        thinking, content = self._thinking.finish() if self._thinking else ("", "")
-        delta = self._call(thinking, content)
+        never_closed = self._thinking is not None and self._thinking.thinking
+        delta = self._delta(*(self._thinking.finish() if self._thinking else ("", "")))
         if self._tools is None:
             return delta
         rest, calls = self._tools.finish()
-        return Delta(delta.content + rest, thinking, (*delta.calls, *calls))
+        if never_closed:
+            calls += self._tools.search("".join(self._thought))
+        return Delta(delta.content + rest, delta.thinking, (*delta.calls, *calls))
 
-    def _call(self, thinking: str, content: str) -> Delta:
-        if self._tools is None or not content:
-            return Delta(content, thinking)
-        content, calls = self._tools.add(content)
-        return Delta(content, thinking, tuple(calls))
+    def _delta(self, thinking: str, content: str) -> Delta:
+        calls: list[AnsweredCall] = []
+        if self._tools and thinking:
+            self._thought.append(thinking)
+        if self._tools and content:
+            content, calls = self._tools.add(content)
+        return Delta(content, thinking if self._show_thinking else "", tuple(calls))

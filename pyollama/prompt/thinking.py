@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
+from pyollama.prompt.callscan import overlap
+
 
 class _State(Enum):
     LOOKING = auto()  # nothing but white space or a part of the opening tag yet
@@ -30,6 +32,11 @@ class ThinkingParser:
     def idle(self) -> bool:
         """Whether text passes through unchanged from here on."""
         return self._state is _State.DONE
+
+    @property
+    def thinking(self) -> bool:
+        """Whether reasoning has begun and not ended."""
+        return self._state is _State.THINKING
 
     def add(self, text: str) -> tuple[str, str]:
         """What is decided after one more piece of text."""
@@ -102,14 +109,6 @@ _STEPS = {
     _State.EATING: ThinkingParser._eat,
     _State.DONE: ThinkingParser._pass,
 }
-
-
-def overlap(text: str, tag: str) -> int:
-    """Length of the longest end of text that is a proper beginning of tag."""
-    for length in range(min(len(text), len(tag) - 1), 0, -1):
-        if text.endswith(tag[:length]):
-            return length
-    return 0
 
 
 def opened_by(prompt: str, opening: str) -> bool:

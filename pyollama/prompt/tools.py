@@ -1,25 +1,23 @@
 """Finding tool calls in a stream of text (template.md section 13).
 
-Templates of models with tools show how such a model writes a call: after a tag, as JSON. ``ToolParser`` holds the text
-of a call back until it is complete. Text before the tag is content; with a tag of one bracket the model may also be
-answering in plain JSON, which is then given back as content.
+Templates of models with tools show how such a model writes a call: after a tag, as JSON or as markup. ``ToolParser``
+holds the text of a call back until it is complete. Text before the tag is content; with a tag of one bracket the model
+may also be answering in plain JSON, which is then given back as content, as is everything else that became no call.
 """
 
 from __future__ import annotations
 
-import json
-import re
 import secrets
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import Enum, auto
-from typing import Any, NamedTuple
 
-from pyollama.prompt.thinking import overlap
+from pyollama.prompt.calls import Call, Tools
+from pyollama.prompt.callscan import MARKUP_CLOSERS, CallScanner, Found, Kind, overlap
 from pyollama.wire.chat import AnsweredCall, AnsweredFunction
 
-BRACKETS = {"{": "}", "[": "]"}
-_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\Z)|[][{}]', re.DOTALL)
+_BRACKETS = ("{", "[")
+_SEPARATORS = ",; \t\r\n"  # between calls that follow each other without a tag
 _ID_LETTERS = string.ascii_lowercase + string.digits
 
 
@@ -29,169 +27,154 @@ class _State(Enum):
     DONE = auto()  # everything is content
 
 
-class _Object(NamedTuple):
-    """A JSON object found in the buffer, and where it ends."""
-
-    value: dict[str, Any]
-    end: int
-
-
 class ToolParser:
     """Feed text with ``add``, end with ``finish``: content first, then calls, each exactly once."""
 
-    def __init__(self, tag: str, names: Sequence[str]) -> None:
-        """``tag`` precedes a call; ``names`` are those of the tools that the request offers."""
-        self._tag = tag
-        self._names = sorted(names, key=len, reverse=True)
-        self._name = re.compile("|".join(re.escape(name) for name in self._names if name) or r"(?!)")
+    def __init__(self, tag: str, tools: Tools) -> None:
+        """``tag`` precedes a call; ``tools`` are those that the request offers."""
+        self._tag, self._opener = _split(tag)
+        self._tools = tools
         self._state = _State.LOOKING
-        self._buffer = ""
-        self._depth = 0  # of the tag's bracket, in text that calls have consumed
+        self._text = ""  # LOOKING: what may become the tag
+        self._scanner = CallScanner(self._tag)
+        self._attempt = _Attempt()
+        self._lost: list[str] = []  # earlier attempts that became no call
         self._made = 0
 
     def add(self, text: str) -> tuple[str, list[AnsweredCall]]:
         """Content and calls that are decided after one more piece of text."""
         if self._state is _State.DONE:
             return text, []
-        self._buffer += text
-        content, calls = "", []
-        if self._state is _State.LOOKING:
-            content = self._look()
-            text = self._buffer
-        if self._state is _State.CALLING and "}" in text:
-            calls = list(self._take_calls())
-            content += self._close_bracket()
+        content, calls = "", list[AnsweredCall]()
+        while text:
+            if self._state is _State.LOOKING:
+                found, text = self._look(text)
+                content += found
+            if self._state is _State.CALLING:
+                self._scanner.add(text)
+                found, text = self._read(calls)
+                content += found
         return content, calls
 
     def finish(self) -> tuple[str, list[AnsweredCall]]:
-        """What the end of the stream decides: a last call, or held text that was no call after all."""
-        calls = list(self._take_calls(wait_for_name=False)) if self._state is _State.CALLING else []
-        held, self._buffer = self._buffer, ""
-        if self._state is _State.CALLING and (self._made or self._tag not in BRACKETS):
-            held = ""
-        return held, calls
-
-    def _look(self) -> str:
-        """Content before the tag, or before what may become the tag."""
-        found = self._buffer.find(self._tag)
-        cut = found if found >= 0 else len(self._buffer) - overlap(self._buffer, self._tag)
-        content = self._buffer[:cut]
-        if self._tag in BRACKETS and content.strip():
-            return self._pass_through()
-        self._buffer = self._buffer[cut:]
-        if found >= 0:
-            self._state = _State.CALLING
-        return content
-
-    def _take_calls(self, *, wait_for_name: bool = True) -> Iterator[AnsweredCall]:
-        while call := self._take_call(wait_for_name):
-            yield call
-
-    def _take_call(self, wait_for_name: bool) -> AnsweredCall | None:
-        if wait_for_name and any(overlap(self._buffer, name) for name in self._names):
-            return None
-        name = self._name.search(self._buffer)
-        found = _first_object(self._buffer)
-        arguments = _arguments(found.value, name[0]) if name and found else None
-        if name is None or found is None or arguments is None:
-            return None
-        self._consume(max(name.end(), found.end))
-        self._made += 1
-        return AnsweredCall(_call_id(), AnsweredFunction(self._made - 1, name[0], arguments))
-
-    def _consume(self, length: int) -> None:
-        self._depth = self._brackets(self._buffer[:length])[0]
-        self._buffer = self._buffer[length:]
-
-    def _close_bracket(self) -> str:
-        """With a bracket for a tag: content after the bracket that closes it."""
-        if self._tag not in BRACKETS:
-            return ""
-        _, closed = self._brackets(self._buffer)
-        if not closed and not (self._made and self._depth == 0):
-            return ""
-        if not self._made:
-            return self._pass_through()
-        self._consume(closed)
-        self._state, self._depth = _State.LOOKING, 0
-        return self._look()
-
-    def _brackets(self, text: str) -> tuple[int, int]:
-        """Open brackets after text, and the position after the one that closed the last (0: none did)."""
-        opening, closing = (self._tag, BRACKETS[self._tag]) if self._tag in BRACKETS else ("", "")
-        depth, closed = self._depth, 0
-        for token in _STRING_OR_BRACKET.finditer(text):
-            if token[0] == opening:
-                depth += 1
-            elif token[0] == closing:
-                depth -= 1
-                if depth == 0:
-                    closed = token.end()
-        return depth, closed
-
-    def _pass_through(self) -> str:
-        content, self._buffer = self._buffer, ""
+        """What the end of the stream decides: text that was no call after all, or markup that only lacks its end."""
+        if self._state is not _State.CALLING:
+            held, self._text = self._text, ""
+            return "" if self._made and not held.strip() else held, []
+        calls: list[AnsweredCall] = []
+        before, thing = self._scanner.unfinished()
+        made = self._tools.called_by_markup(thing) if thing.startswith("<") else []
+        self._attempt.take(Found(Kind.MARKUP, before, thing), bool(made))
+        self._call(made, calls)
         self._state = _State.DONE
-        return content
+        return "".join(self._lost) + self._attempt.lost(), calls
+
+    def search(self, text: str) -> list[AnsweredCall]:
+        """Calls within a text that is not an answer, a thought that never closed: prose comes before them."""
+        if self._tag not in _BRACKETS:
+            parser = ToolParser(self._tag, self._tools)
+            return [*parser.add(text)[1], *parser.finish()[1]]
+        scanner = CallScanner("{")
+        scanner.add(text)
+        calls: list[AnsweredCall] = []
+        while found := scanner.next():
+            self._call(self._tools.called_by_object(found.text, before=""), calls)
+        return calls
+
+    def _look(self, text: str) -> tuple[str, str]:
+        """Content before the tag, or before what may become the tag; and, once there is a tag, the text from it on."""
+        text = self._text + text
+        if self._tag in _BRACKETS:
+            return self._look_for_bracket(text)
+        found = text.find(self._tag)
+        cut = found if found >= 0 else len(text) - overlap(text, self._tag)
+        if found >= 0:
+            self._start("" if self._opener else self._tag)
+            return text[:cut], text[cut if self._opener else cut + len(self._tag) :]
+        self._text = text[cut:]
+        return text[:cut], ""
+
+    def _look_for_bracket(self, text: str) -> tuple[str, str]:
+        """The bracket comes first or never: after content the model is not calling a tool."""
+        rest = text.lstrip(_SEPARATORS if self._made else None)
+        blank = text[: len(text) - len(rest)]
+        if not rest:
+            self._text = blank if self._made else ""
+            return "" if self._made else blank, ""
+        if rest.startswith(self._tag):
+            self._start("")
+            return "" if self._made else blank, rest
+        self._text = ""
+        self._state = _State.DONE
+        return text, ""
+
+    def _start(self, tag: str) -> None:
+        self._state, self._text = _State.CALLING, ""
+        self._scanner = CallScanner(self._tag)
+        self._attempt = _Attempt(tag)
+
+    def _read(self, calls: list[AnsweredCall]) -> tuple[str, str]:
+        """Take what is complete. With a bracket for a tag: content after it, and what is to be looked at again."""
+        while found := self._scanner.next():
+            if found.kind is Kind.TAG:
+                self._attempt.take(found._replace(text=""), False)
+                self._lost.append(self._attempt.lost())
+                self._attempt = _Attempt(found.text)
+                continue
+            made = self._calls_in(found)
+            self._attempt.take(found, bool(made))
+            self._call(made, calls)
+            if found.kind is Kind.END or self._tag == "{":
+                return self._close()
+        return "", ""
+
+    def _calls_in(self, found: Found) -> list[Call]:
+        if found.kind is Kind.OBJECT:
+            return self._tools.called_by_object(found.text, found.before)
+        return self._tools.called_by_markup(found.text) if found.kind is Kind.MARKUP else []
+
+    def _close(self) -> tuple[str, str]:
+        """The bracket is closed: without a call it was content all along."""
+        content, rest = self._attempt.lost(), self._scanner.unfinished()[0]
+        if self._attempt.made:
+            self._state = _State.LOOKING
+            return content, rest
+        self._state = _State.DONE
+        return content + rest, ""
+
+    def _call(self, made: Sequence[Call], calls: list[AnsweredCall]) -> None:
+        for name, arguments in made:
+            calls.append(AnsweredCall(call_id(), AnsweredFunction(self._made, name, arguments)))
+            self._made += 1
 
 
-def _first_object(text: str) -> _Object | None:
-    """The first balanced ``{...}`` that parses as a JSON object."""
-    start, depth = 0, 0
-    for token in _STRING_OR_BRACKET.finditer(text, max(text.find("{"), 0)):
-        if token[0] == "{":
-            start = token.start() if depth == 0 else start
-            depth += 1
-        elif token[0] == "}" and depth > 0:
-            depth -= 1
-            value = _parse(text[start : token.end()]) if depth == 0 else None
-            if value is not None:
-                return _Object(value, token.end())
-    return None
+class _Attempt:
+    """The text from one tag on, for the case that it becomes no call."""
+
+    def __init__(self, tag: str = "") -> None:
+        self.made = False
+        self._held = [tag]
+
+    def take(self, found: Found, made: bool) -> None:
+        """After a call only what looked like another one counts: all else belongs to how calls are written."""
+        if made and not self.made:
+            self.made = True
+            self._held.clear()
+        elif not self.made:
+            self._held += (found.before, found.text)
+        elif not made and found.kind is not Kind.END:
+            self._held.append(found.text)
+
+    def lost(self) -> str:
+        return "".join(self._held)
 
 
-def _parse(text: str) -> dict[str, Any] | None:
-    try:
-        value = json.loads(text, strict=False)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _arguments(value: dict[str, Any], name: str) -> dict[str, Any] | None:
-    """What the object says the tool is called with; None when it is no call."""
-    named = [item for item in _objects(value) if isinstance(item.get("name"), str)]
-    for item in named:
-        if item["name"] == name:
-            return _given(item)
-    own = value.get(name)
-    if isinstance(own, dict):
-        return own
-    return None if named else value
-
-
-def _given(call: dict[str, Any]) -> dict[str, Any] | None:
-    for key in ("arguments", "parameters"):
-        value = call.get(key)
-        if isinstance(value, str):
-            value = _parse(value)
-        if isinstance(value, dict):
-            return value
-    return None
-
-
-def _objects(value: Any) -> Iterator[dict[str, Any]]:
-    """Every object within value, outside in."""
-    level = [value]
-    while level:
-        yield from (item for item in level if isinstance(item, dict))
-        level = [
-            child
-            for item in level
-            for child in (item.values() if isinstance(item, dict) else item)
-            if isinstance(child, dict | list)
-        ]
-
-
-def _call_id() -> str:
+def call_id() -> str:
     return "call_" + "".join(secrets.choice(_ID_LETTERS) for _ in range(8))
+
+
+def _split(tag: str) -> tuple[str, bool]:
+    """A tag without the markup that begins a call, and whether it is nothing but that."""
+    opener = next((opener for opener in MARKUP_CLOSERS if opener in tag), "")
+    before = tag.partition(opener)[0].strip() if opener else tag
+    return before or opener, not before

@@ -82,13 +82,15 @@ def _describe(given: str, name: ModelName) -> FoundModel:
     if model.is_remote:
         raise CloudDisabled
     language, template = model.active_template(here.settings.go_template)
+    capabilities = frozenset(model.capabilities(here.settings.go_template))
     return FoundModel(
         given=given,
         model=model,
-        capabilities=frozenset(model.capabilities(here.settings.go_template)),
+        capabilities=capabilities,
         style=Style(
             language,
             template,
+            thinks="thinking" in capabilities,
             forgets_thoughts=forgets_thoughts(model.config.model_family, model.name.model),
             is_bare=language == "go" and model.template is None,
         ),

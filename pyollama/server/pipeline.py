@@ -219,8 +219,9 @@ class _Run:
         return preceded(memory, tuple(rendered))
 
     def _plain_parser(self, prompt: Prompt) -> OutputParser:
-        raw = isinstance(self.ask.task, PromptTask) and self.ask.task.raw
-        return OutputParser() if raw or not self.effort.on else gotemplate.parser(self._template, text_of(prompt))
+        if (isinstance(self.ask.task, PromptTask) and self.ask.task.raw) or not self.found.style.thinks:
+            return OutputParser()
+        return gotemplate.parser(self._template, text_of(prompt), show_thinking=self.effort.on)
 
     @property
     def _template(self) -> str:

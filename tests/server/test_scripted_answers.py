@@ -105,10 +105,19 @@ async def test_a133_generate_has_reasoning_too(tmp_path: Path) -> None:
         assert (answer["thinking"], answer["response"]) == ("one two ", "The answer")
 
 
-async def test_a127_without_thinking_tags_stay_in_the_text(tmp_path: Path) -> None:
+async def test_a127_without_thinking_no_thought_is_shown(tmp_path: Path) -> None:
+    """D31, on chat and generate alike; a raw answer is what the model wrote."""
     async with saying(tmp_path, *THOUGHTS) as server:
         message = (await chat(server, "thinker", think=False))["message"]
-        assert message == {"role": "assistant", "content": "".join(THOUGHTS)}
+        assert message == {"role": "assistant", "content": "The answer"}
+        streamed = [line["message"] for line in await chat_lines(server, "thinker", think=False)]
+        assert "".join(part["content"] for part in streamed) == "The answer"
+        assert not any("thinking" in part for part in streamed)
+
+        generated = await wait(lambda: server.generate(model="thinker", prompt="x", think=False))
+        assert generated["response"] == "The answer" and "thinking" not in generated
+        templated = await wait(lambda: server.generate(model="thinker", prompt="x", think=False, template=THINKS))
+        assert templated["response"] == "The answer" and "thinking" not in templated
         raw = await wait(lambda: server.generate(model="thinker", prompt="x", raw=True))
         assert raw["response"] == "".join(THOUGHTS)
 
