@@ -5,9 +5,9 @@ The server's leases and ``pyollama render`` go through here alike, each with a r
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -26,12 +26,8 @@ from pyollama.prompt.output import OutputParser
 from pyollama.prompt.prompts import Prompt, cut_at, preceded, text_of, with_data_at_end
 from pyollama.prompt.thinking import ThinkingParser, opened_by
 from pyollama.prompt.tools import ToolParser
-from pyollama.prompt.truncation import fit
+from pyollama.prompt.truncation import Offload, fit
 from pyollama.wire.chat import Message, Tool
-
-T = TypeVar("T")
-Offload = Callable[..., Awaitable[T]]
-"""Runs a function that computes for long, where it does not hold up others: ``await offload(function, *arguments)``."""
 
 _END = "\ue05f\ue06d\ue07b"  # private characters that no text has: they mark where a template is cut
 
@@ -72,7 +68,7 @@ class Conversation:
         effort: Effort,
         tools: Sequence[Tool] = (),
         before: str = "",
-        offload: Offload[Any],
+        offload: Offload,
         cancelled: Callable[[], bool] | None = None,
     ) -> None:
         """
@@ -99,11 +95,11 @@ class Conversation:
 
         For a conversation that is known not to fit.
         """
-        return await self._render(await fit(self._messages, n_ctx, self._count, self._sizes, too_long=True))
+        return await self._render(await self._fit(n_ctx, too_long=True))
 
     async def preview(self, n_ctx: int | None) -> tuple[Prompt, int]:
         """The prompt that would be run, and how many images go with it. ``n_ctx``: tokens to fit it in; None: all."""
-        messages = self._messages if n_ctx is None else await fit(self._messages, n_ctx, self._count, self._sizes)
+        messages = self._messages if n_ctx is None else await self._fit(n_ctx, too_long=False)
         return await self._render(messages), images.number_of(messages)
 
     @property
@@ -157,6 +153,9 @@ class Conversation:
         self._shim = await self._renderer.render(request)
         prompt: Prompt = (str(self._shim["prompt"]),)
         return with_data_at_end(prompt, asked[-1].content or "") if continued else prompt
+
+    async def _fit(self, n_ctx: int, *, too_long: bool) -> list[Message]:
+        return await fit(self._messages, n_ctx, self._count, self._sizes, self._offload, too_long=too_long)
 
     async def _count(self, messages: list[Message]) -> int:
         (tokens,) = await self._renderer.tokenize([await self._render(messages)])

@@ -9,16 +9,19 @@ from __future__ import annotations
 import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import accumulate
+from typing import Any
 
 from pyollama.prompt.messages import last_index
 from pyollama.wire.chat import Message
 
 Count = Callable[[list[Message]], Awaitable[int]]
 Sizes = Callable[[list[Message]], Awaitable[list[int]]]
+Offload = Callable[..., Awaitable[Any]]
+"""Runs a function that computes for long, where it does not hold up others: ``await offload(function, *arguments)``."""
 
 
 async def fit(
-    messages: Sequence[Message], n_ctx: int, count: Count, sizes: Sizes, *, too_long: bool = False
+    messages: Sequence[Message], n_ctx: int, count: Count, sizes: Sizes, offload: Offload, *, too_long: bool = False
 ) -> list[Message]:
     """The longest rest of the conversation that has at most ``n_ctx`` tokens, if dropping messages can reach that.
 
@@ -29,19 +32,30 @@ async def fit(
     Args:
         count: tokens of the prompt of some messages.
         sizes: tokens of the text of each message.
+        offload: runs what takes long for many messages.
         too_long: the whole is known not to fit.
     """
-    units = _droppable(messages)
-    fewest = _at_least_dropped(messages, units, n_ctx)
-    if not units or (fewest == 0 and not too_long and await count(list(messages)) <= n_ctx):
-        return list(messages)
-    if fewest >= len(units):
-        return _without(messages, units)
-    rest = _without(messages, units[:fewest])
-    kept_units = _droppable(rest)
-    guess = _Guess(rest, kept_units, await sizes(rest), n_ctx)
-    too_few = 0 if fewest == 0 else -1
-    return _without(rest, kept_units[: await _search(rest, kept_units, guess, count, n_ctx, too_few)])
+    rest: list[Message]
+    rest, units = await offload(_latest, messages, n_ctx)
+    whole = len(rest) == len(messages)
+    if not units or (whole and not too_long and await count(rest) <= n_ctx):
+        return rest
+    guess = await offload(_Guess, rest, units, await sizes(rest), n_ctx)
+    low, high = 0 if whole else -1, len(units)  # so many are too few to drop, so many may be enough
+    trial = guess.drop(0)
+    for attempt in itertools.count(1):
+        if high - low <= 1:
+            break
+        trial = min(max(trial, low + 1), high - 1)
+        counted = await count(await offload(_without, rest, units[:trial]))
+        if counted <= n_ctx:
+            high, trial = trial, trial - 1
+        else:
+            low, trial = trial, guess.drop(guess.per_message(trial, counted))
+        if attempt >= _GUESSES:
+            trial = (low + high) // 2
+    kept: list[Message] = await offload(_without, rest, units[:high])
+    return kept
 
 
 Unit = range
@@ -70,24 +84,15 @@ class _Guess:
         return max(counted - self._left[dropped], 0) / max(self._n_messages[dropped], 1)
 
 
-async def _search(
-    messages: list[Message], units: list[Unit], guess: _Guess, count: Count, n_ctx: int, too_few: int
-) -> int:
-    """The least number of units to drop, more than ``too_few``; all of them when even that does not help."""
-    low, high = too_few, len(units)  # low is too few, high may be enough
-    trial = guess.drop(0)
-    for attempt in itertools.count(1):
-        if high - low <= 1:
-            break
-        trial = min(max(trial, low + 1), high - 1)
-        counted = await count(_without(messages, units[:trial]))
-        if counted <= n_ctx:
-            high, trial = trial, trial - 1
-        else:
-            low, trial = trial, guess.drop(guess.per_message(trial, counted))
-        if attempt >= _GUESSES:
-            trial = (low + high) // 2
-    return high
+def _latest(messages: Sequence[Message], n_ctx: int) -> tuple[list[Message], list[Unit]]:
+    """The conversation with no more than ``n_ctx`` messages, if so many may go, and what may still be dropped of it."""
+    units = _droppable(messages)
+    excess = max(len(messages) - n_ctx, 0)
+    dropped = sum(1 for before in accumulate((len(unit) for unit in units), initial=0) if before < excess)
+    if not dropped:
+        return list(messages), units
+    rest = _without(messages, units[:dropped])
+    return rest, _droppable(rest)
 
 
 def _droppable(messages: Sequence[Message]) -> list[Unit]:
@@ -109,15 +114,6 @@ def _units(messages: Sequence[Message]) -> list[Unit]:
 
 def _takes_results(messages: Sequence[Message], unit: Unit) -> bool:
     return messages[unit.start].role == "assistant" and bool(messages[unit.start].tool_calls)
-
-
-def _at_least_dropped(messages: Sequence[Message], units: Sequence[Unit], n_ctx: int) -> int:
-    excess = len(messages) - n_ctx
-    return (
-        sum(1 for before in accumulate((len(unit) for unit in units), initial=0) if before < excess)
-        if excess > 0
-        else 0
-    )
 
 
 def _without(messages: Sequence[Message], units: Sequence[Unit]) -> list[Message]:

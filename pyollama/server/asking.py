@@ -16,16 +16,13 @@ class ChatTask:
 
     messages: Sequence[Message]
     tools: Sequence[Tool] = ()
+    n_images: int = 0  # of all messages
 
     kind = "chat"
 
     @property
     def is_empty(self) -> bool:
         return not self.messages
-
-    @property
-    def n_images(self) -> int:
-        return sum(len(message.images or ()) for message in self.messages)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,8 @@
 """The marks of images in a prompt."""
 
+from collections.abc import Callable
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -9,6 +12,10 @@ from pyollama.prompt.truncation import fit
 from pyollama.wire.chat import Message
 
 A, B, C = "QQ==", "Qg==", "Qw=="
+
+
+async def at_once(function: Callable[..., Any], *arguments: Any) -> Any:
+    return function(*arguments)
 
 
 async def cost(messages: list[Message]) -> int:
@@ -23,7 +30,7 @@ async def costs(messages: list[Message]) -> list[int]:
 async def test_w8_marks_are_placed_and_neighbours_merge() -> None:
     messages = [Message("user", "a"), Message("user", "[img] b", images=[A, B])]
 
-    kept = images.numbered(await fit(messages, 2000, cost, costs))
+    kept = images.numbered(await fit(messages, 2000, cost, costs, at_once))
 
     template = Template.parse("{{ range .Messages }}{{ .Content }} {{ end }}")
     assert "".join(render_prompt(template, messages=msgspec.to_builtins(kept))) == "a\n\n[img-1][img-0] b "
@@ -54,5 +61,5 @@ def test_numbers_count_through_all_messages() -> None:
 
 async def test_images_count_when_a_conversation_is_fitted() -> None:
     messages = [Message("user", "a", images=[A]), Message("assistant", "b"), Message("user", "c", images=[B])]
-    assert len(await fit(messages, 2 * images.TOKENS + 2, cost, costs)) == 2
-    assert len(await fit(messages, 2 * images.TOKENS + 3, cost, costs)) == 3
+    assert len(await fit(messages, 2 * images.TOKENS + 2, cost, costs, at_once)) == 2
+    assert len(await fit(messages, 2 * images.TOKENS + 3, cost, costs, at_once)) == 3

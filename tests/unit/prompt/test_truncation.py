@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,6 +25,10 @@ def message(role: str, text: str) -> Message:
 
 def texts(messages: list[Message]) -> str:
     return " ".join(message.content or "" for message in messages)
+
+
+async def at_once(function: Callable[..., Any], *arguments: Any) -> Any:
+    return function(*arguments)
 
 
 async def words(messages: list[Message]) -> int:
@@ -65,11 +70,11 @@ async def test_the_oldest_messages_go_first(messages: list[Message], n_ctx: int,
     """A178, A432"""
     if too_long and await words(messages) <= n_ctx:
         return  # it must be true to be said
-    assert texts(await fit(messages, n_ctx, words, words_of_each, too_long=too_long)) == kept
+    assert texts(await fit(messages, n_ctx, words, words_of_each, at_once, too_long=too_long)) == kept
 
 
 async def test_one_message_is_never_dropped() -> None:
-    assert len(await fit(conversation("user: a b c"), 1, words, words_of_each)) == 1
+    assert len(await fit(conversation("user: a b c"), 1, words, words_of_each, at_once)) == 1
 
 
 TURNS = st.lists(
@@ -83,7 +88,7 @@ async def test_the_longest_rest_that_fits_is_found(
 ) -> None:
     messages = [message(role, "w " * n + ("!" if calls and role == "assistant" else "")) for role, n, calls in turns]
     count = with_overhead(max(per_message, 1))
-    kept = await fit(messages, n_ctx, count, words_of_each)
+    kept = await fit(messages, n_ctx, count, words_of_each, at_once)
 
     rests = [await fit_by_hand(messages, dropped) for dropped in range(len(messages) + 1)]
     fitting = [rest for rest in rests if await count(rest) <= n_ctx]
@@ -122,7 +127,7 @@ class Work:
 @pytest.mark.parametrize("n_messages", [1000, 300_000])
 async def test_a_very_long_conversation_is_not_rendered_whole(n_messages: int) -> None:
     work = Work()
-    left = await fit(conversation(*["user: a b c"] * n_messages), 500, work.count, work.sizes, too_long=True)
+    left = await fit(conversation(*["user: a b c"] * n_messages), 500, work.count, work.sizes, at_once, too_long=True)
 
     assert len(left) == 500 // 7
     assert work.sized <= n_messages and work.sized <= 1000

@@ -31,8 +31,9 @@ def generate(call: wire.GenerateRequest, arrived: int) -> Ask:
 
 def chat(call: wire.ChatRequest, arrived: int) -> Ask:
     """BadRequest."""
-    _check_images(image for message in call.messages or () for image in message.images or ())
-    task = ChatTask(call.messages or (), call.tools or ())
+    images = [image for message in call.messages or () for image in message.images or ()]
+    _check_images(images)
+    task = ChatTask(call.messages or (), call.tools or (), n_images=len(images))
     return _ask(call, task, arrived, no_model=BadRequest("model is required"))
 
 
