@@ -67,7 +67,7 @@ async def _prints(probe: str, renderer: Renders) -> bool:
         shim = await renderer.render(request([Message(*turn) for turn in turns], (), Effort()))
     except (EngineRefused, TemplateError):  # the template's own word
         return False
-    return probe in "".join(shim["prompt"])
+    return probe in "".join(shim["prompt"]) and shim.get("caps", {}).get("supports_system_role", True)
 
 
 def _messages(messages: Sequence[Message]) -> list[dict[str, Any]]:
