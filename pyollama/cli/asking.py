@@ -88,15 +88,21 @@ class Interrupted(KeyboardInterrupt):
 
 
 def print_statistics(record: Record) -> None:
-    """Durations, counts and rates of a final record, on stderr; what is zero is left out."""
+    """Durations, counts and rates of a final record, on stderr; what is zero is left out.
+
+    Tokens that came from the cache do not count for the rate of the prompt.
+    """
     prompt, answer = record.get("prompt_eval_count", 0), record.get("eval_count", 0)
+    cached = record.get("prompt_eval_cached_count", 0)
+    computed = max(prompt - cached, 0)
     prompt_ns, answer_ns = record.get("prompt_eval_duration", 0), record.get("eval_duration", 0)
     rows = [
         ("total duration", go_duration(record.get("total_duration", 0)) if record.get("total_duration") else ""),
         ("load duration", go_duration(record.get("load_duration", 0)) if record.get("load_duration") else ""),
         ("prompt eval count", f"{prompt} token(s)" if prompt else ""),
+        ("prompt eval cached", f"{cached} token(s)" if cached else ""),
         ("prompt eval duration", go_duration(prompt_ns) if prompt_ns else ""),
-        ("prompt eval rate", f"{prompt * 1e9 / prompt_ns:.2f} tokens/s" if prompt and prompt_ns else ""),
+        ("prompt eval rate", f"{computed * 1e9 / prompt_ns:.2f} tokens/s" if computed and prompt_ns else ""),
         ("eval count", f"{answer} token(s)" if answer else ""),
         ("eval duration", go_duration(answer_ns) if answer_ns else ""),
         ("eval rate", f"{answer * 1e9 / answer_ns:.2f} tokens/s" if answer and answer_ns else ""),

@@ -19,10 +19,13 @@ def help_command(context: click.Context, names: tuple[str, ...]) -> None:
     root = context.find_root()
     assert isinstance(root.command, click.Group)
     if not names:
-        click.echo(root.command.get_help(root), nl=False)
+        click.echo(root.command.get_help(root))
         return
-    _, found, _ = root.command.resolve_command(root, [names[0]])
-    assert found is not None  # an unknown name has raised
+    found = root.command.get_command(root, names[0])
+    if found is None:  # no error: that is how Ollama has it
+        click.echo(f"Unknown help topic [{' '.join(f'`{name}`' for name in names)}]", err=True)
+        click.echo(root.command.get_help(root).partition("\n\n")[2], err=True)
+        return
     click.echo(found.get_help(click.Context(found, info_name=found.name, parent=root, **found.context_settings)))
 
 
@@ -35,17 +38,7 @@ def launch(integration: tuple[str, ...]) -> None:
   {url}/
       OLLAMA_HOST={url}
 
-OpenAI clients
-  {url}/v1
-      OPENAI_BASE_URL={url}/v1
-      OPENAI_API_KEY=pyollama
-
-Anthropic clients
-  {url}/v1/messages
-      ANTHROPIC_BASE_URL={url}
-      ANTHROPIC_AUTH_TOKEN=pyollama
-
-The keys may be any text: the server does not read them.""")
+Clients of the APIs of OpenAI and Anthropic find no endpoints of theirs yet.""")
 
 
 @command()

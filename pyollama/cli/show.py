@@ -11,7 +11,7 @@ from pyollama.cli.group import command, pass_client
 from pyollama.cli.models import HOST_ONLY
 from pyollama.cli.names import complete_model
 from pyollama.cli.output.formats import go_number, human_number
-from pyollama.cli.output.tables import MAX_CELL, table
+from pyollama.cli.output.tables import MAX_CELL, table, width
 from pyollama.errors import CommandFailed
 
 if TYPE_CHECKING:
@@ -106,10 +106,15 @@ def _value(value: object) -> str:
 
 
 def _array(items: list[object]) -> str:
-    """As many items as fit a narrow column, and how many there are beyond."""
+    """As many items as fit a narrow column, at least one, and how many there are beyond.
+
+    The bracket counts one column and what is between two items counts two, as in Ollama.
+    """
     shown: list[str] = []
+    used = 1
     for text in map(_value, items):
-        if shown and len(" ".join([*shown, text])) > _ARRAY_COLUMNS:
+        used += width(text) + (2 if shown else 0)
+        if shown and used > _ARRAY_COLUMNS:
             return f"[{' '.join(shown)} ...+{len(items) - len(shown)} more]"
         shown.append(text)
     return f"[{' '.join(shown)}]"

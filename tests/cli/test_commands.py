@@ -19,6 +19,18 @@ from support import tiny_models
 from pyollama import __version__
 
 
+def test_launch_names_all_addresses_there_are_and_no_others(place: Any) -> None:
+    """D9, and B19 of the faults: none of them answers 404."""
+    named = re.findall(r"http://\S+", place.run("launch").stdout)
+    assert named
+    for address in named:
+        assert 404 not in (httpx.get(address).status_code, httpx.post(address, json={}).status_code), address
+
+    for path in ("/v1/chat/completions", "/v1/messages"):  # to be named as soon as they are there
+        is_there = httpx.post(f"http://{place.host}{path}", json={}).status_code != 404
+        assert any("/v1" in address for address in named) == is_there
+
+
 def test_a_model_is_created_listed_shown_copied_and_removed(place: Any, tmp_path: Path) -> None:
     (tmp_path / "Modelfile").write_text("FROM smollm2\nSYSTEM You are a sea captain.\nLICENSE MIT\n")
     created = place.run("create", "captain", "-f", str(tmp_path / "Modelfile"))

@@ -71,7 +71,7 @@ class Plain:
 
 
 class AnswerWriter:
-    """One answer: the thinking part between its headings, then the text.
+    """One answer: the thinking part between its headings, then the text. What never comes to its text has no closing.
 
     Args:
         visible: called once, before the first character is written.
@@ -112,8 +112,10 @@ class AnswerWriter:
         self._out.write(f"The model called a function that does not exist: {name}() with arguments {arguments}\n")
 
     def close(self) -> None:
-        """Leave no open heading or colour behind. Idempotent."""
-        self._end_thinking()
+        """Leave no colour behind. Idempotent."""
+        if self._thinking and self._colour:
+            self._raw(terminal.RESET)
+        self._thinking = False
 
     def _start(self) -> None:
         if not self._started:

@@ -63,6 +63,18 @@ def test_statistics_are_aligned_on_stderr(model: Any, cli: Cli) -> None:
     )
 
 
+def test_what_came_from_the_cache_is_shown_and_not_counted_as_computed(model: Any, cli: Cli) -> None:
+    """C056"""
+    counts = {"prompt_eval_count": 10, "prompt_eval_cached_count": 4, "prompt_eval_duration": 10**9}
+    model.stream("/api/generate", {"response": "42"}, {"done": True, **counts})
+    assert cli("run", "m", "--verbose", "hi").err == (
+        "prompt eval count:    10 token(s)\n"
+        "prompt eval cached:   4 token(s)\n"
+        "prompt eval duration: 1s\n"
+        "prompt eval rate:     6.00 tokens/s\n"
+    )
+
+
 def test_statistics_of_zero_are_left_out(model: Any, cli: Cli) -> None:
     model.stream("/api/generate", {"response": "x"}, {"done": True, "total_duration": 1_000_000_000})
     assert cli("run", "--verbose", "m", "hi").err == "total duration:       1s\n"
@@ -107,6 +119,18 @@ def test_a_wrong_think_value_is_refused(cli: Cli) -> None:
 def test_thinking_is_framed_without_colour_in_a_pipe(model: Any, cli: Cli) -> None:
     model.stream("/api/generate", {"thinking": "hm"}, {"thinking": "m"}, {"response": "42"}, FINAL)
     assert cli("run", "m", "hi").out == "Thinking...\nhmm\n...done thinking.\n\n42\n\n"
+
+
+def test_thinking_without_an_answer_has_no_closing(model: Any, cli: Cli) -> None:
+    """C052"""
+    model.stream("/api/generate", {"thinking": "hmm"}, FINAL)
+    assert cli("run", "m", "hi").out == "Thinking...\nhmm\n\n"
+
+
+def test_a_call_after_thinking_closes_it(model: Any, cli: Cli) -> None:
+    call = {"function": {"name": "f", "arguments": {"a": 1}}}
+    model.stream("/api/generate", {"thinking": "hmm"}, {"tool_calls": [call]}, FINAL)
+    assert cli("run", "m", "hi").out.startswith("Thinking...\nhmm\n...done thinking.\n\nThe model called")
 
 
 def test_colour_can_be_asked_for(model: Any, cli: Cli) -> None:

@@ -21,6 +21,9 @@ INFO = {
         "tokenizer.ggml.add_bos": True,
         "tokenizer.ggml.tokens": ["aaa", "bbb", "ccc", "ddd"],
         "tokenizer.ggml.merges": ["a long item", "b"],
+        "tokenizer.ggml.scores": [0, 1, 2],
+        "tokenizer.ggml.token_type": [3, 1, 6, 1, 1, 1, 1],
+        "tokenizer.ggml.wide": ["日", "本", "語"],
     },
     "tensors": [{"name": "token_embd.weight", "type": "Q8_0", "shape": [576, 49152]}],
     "capabilities": ["completion", "tools"],
@@ -59,12 +62,14 @@ def test_sections_come_in_order_and_empty_ones_are_left_out(api: Any, cli: Cli) 
 
 
 def test_verbose_adds_sorted_metadata_and_tensors(api: Any, cli: Cli) -> None:
+    """C022"""
     api.answer("POST", "/api/show", INFO)
     out = cli("show", "-v", "m").out
     assert out.index("Parameters") < out.index("Metadata") < out.index("Tensors") < out.index("System")
     keys = [line.split()[0] for line in out.partition("Metadata\n")[2].partition("\n\n")[0].splitlines()]
     assert keys == sorted(INFO["model_info"])  # type: ignore[call-overload]  # a dict
-    for cell in ("8e+09", "true", "[aaa bbb ...+2 more]", "[a long item ...+1 more]", "[576 49152]"):
+    arrays = ("[aaa bbb ...+2 more]", "[a long item ...+1 more]", "[0 1 2]", "[3 1 6 ...+4 more]", "[日 本 ...+1 more]")
+    for cell in ("8e+09", "true", "[576 49152]", *arrays):
         assert f" {cell} " in out
     assert api.bodies("/api/show") == [{"model": "m", "verbose": True}]
 

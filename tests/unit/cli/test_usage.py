@@ -75,6 +75,7 @@ def test_help_lists_the_commands_on_stdout(cli: Cli, args: list[str]) -> None:
     assert (outcome.code, outcome.err) == (0, "")
     places = [outcome.out.index(f"\n  {name} ") for name in COMMANDS]
     assert places == sorted(places)
+    assert outcome.out.endswith("more information about a command.\n")
 
 
 @pytest.mark.parametrize("args", [["run", "--help"], ["help", "run"], ["run", "-h"]])
@@ -121,11 +122,23 @@ def test_accounts_are_refused(cli: Cli, command: str) -> None:
     assert outcome.err.startswith("Error: pyollama has no account service")
 
 
-def test_launch_prints_the_base_urls(cli: Cli) -> None:
+def test_launch_prints_the_address(cli: Cli) -> None:
+    """D9; whether the addresses exist, tests/cli asks a server."""
     out = cli("--host=box:1234", "launch").out
-    for line in ("http://box:1234/", "http://box:1234/v1", "http://box:1234/v1/messages"):
-        assert f"  {line}\n" in out
-    assert "OPENAI_BASE_URL=http://box:1234/v1\n" in out and "ANTHROPIC_BASE_URL=http://box:1234\n" in out
+    assert "\n  http://box:1234/\n" in out and "OLLAMA_HOST=http://box:1234\n" in out
+
+
+@pytest.mark.parametrize(("names", "shown"), [(["foo"], "[`foo`]"), (["foo", "bar"], "[`foo` `bar`]")])
+def test_an_unknown_help_topic_is_no_error(cli: Cli, names: list[str], shown: str) -> None:
+    """Ollama's ``help foo``: usage on stderr, status 0."""
+    outcome = cli("help", *names)
+    assert (outcome.code, outcome.out) == (0, "")
+    assert outcome.err.startswith(f"Unknown help topic {shown}\nUsage:\n  pyollama [flags]\n")
+    assert outcome.err.endswith('Use "pyollama [command] --help" for more information about a command.\n')
+
+
+def test_help_knows_aliases(cli: Cli) -> None:
+    assert cli("help", "ls").out == cli("help", "list").out != ""
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

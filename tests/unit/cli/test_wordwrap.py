@@ -71,10 +71,10 @@ def test_the_first_visible_character_is_announced_once() -> None:
     assert (seen, stream.getvalue(), writer.text) == (["now"], "ab", "ab")
 
 
-def test_an_answer_that_ends_while_thinking_closes_its_colour() -> None:
+def test_an_answer_that_ends_while_thinking_only_closes_its_colour() -> None:
     stream = io.StringIO()
     writer = AnswerWriter(stream, wrap=False, colour=True, hide_thinking=False, visible=lambda: None)
     writer.think("hm")
     writer.close()
     writer.close()
-    assert stream.getvalue().endswith("hm\n\x1b[1m...done thinking.\x1b[0m\n\n")
+    assert stream.getvalue().endswith("hm\x1b[0m")
