@@ -11,9 +11,16 @@ import sys
 import time
 from typing import Any
 
-from pyollama.native._engine import Engine
+import msgspec
 
-FINISHED, FAILED, LOADED, LOAD_FAILED, PIECE = 4, 5, 1, 2, 3
+from pyollama.native._engine import Engine
+from pyollama.scheduler.options import DEFAULT_SAMPLING
+from pyollama.wire import runner as wire
+
+FINISHED, FAILED, LOADED, LOAD_FAILED, PIECE = map(
+    wire.tag_of, (wire.Finished, wire.Failed, wire.Loaded, wire.LoadFailed, wire.Piece)
+)
+GREEDY = msgspec.structs.asdict(DEFAULT_SAMPLING) | {"temperature": 0.0}
 
 
 def events(engine: Engine) -> Any:
@@ -26,7 +33,7 @@ def events(engine: Engine) -> Any:
 def measure(engine: Engine, request: int, prompt: str, n: int) -> dict[str, float]:
     """Greedy answer of at most n tokens: tokens per second after the first, and seconds to the first."""
     begin = time.perf_counter()
-    engine.generate(request, prompt, n_ctx=4096, num_predict=n, temperature=0.0)
+    engine.generate(request, prompt, n_ctx=4096, num_predict=n, num_keep=4, **GREEDY)
     first = 0.0
     for event in events(engine):
         if event[0] == PIECE and not first:
@@ -44,7 +51,10 @@ def measure(engine: Engine, request: int, prompt: str, n: int) -> dict[str, floa
 
 
 def main(model: str, threads: int) -> None:
-    engine = Engine(model=[model], n_threads=threads, n_threads_batch=threads)
+    spec = wire.LoadSpec([model], n_threads=threads, n_threads_batch=threads)
+    values = msgspec.structs.asdict(spec)
+    del values["memory_limit"]  # the process's, not the engine's
+    engine = Engine(**values)
     for event in events(engine):
         if event[0] == LOAD_FAILED:
             raise SystemExit(f"load failed: {event}")

@@ -5,8 +5,15 @@
 """
 
 from .build import Build, build
-from .errors import ModelfileSyntaxError, ParameterError, Position, Warning
-from .parameters import PARAMETERS, Parameter, parse_parameter
+from .errors import (
+    ModelfileSyntaxError,
+    ParameterError,
+    ParameterRangeError,
+    ParameterTypeError,
+    Position,
+    Warning,
+)
+from .parameters import PARAMETERS, Parameter, Range, check_parameter_value, parse_parameter
 from .parser import parse
 from .printer import format_command, parameter_commands, parameter_text, print_modelfile
 from .tree import Blank, Command, Comment, Instruction, Modelfile
@@ -22,9 +29,13 @@ __all__ = [
     "ModelfileSyntaxError",
     "Parameter",
     "ParameterError",
+    "ParameterRangeError",
+    "ParameterTypeError",
     "Position",
+    "Range",
     "Warning",
     "build",
+    "check_parameter_value",
     "format_command",
     "parameter_commands",
     "parameter_text",

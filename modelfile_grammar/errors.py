@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+_LONGEST_NUMBER = 30  # digits
+
 
 class Position(NamedTuple):
     """Where something starts: line and column count from 1, the column in code points."""
@@ -57,6 +59,22 @@ class ParameterError(ValueError):
     """A parameter that does not exist, or a text that is not of its type. The position is the caller's to add."""
 
 
+class ParameterTypeError(ParameterError):
+    """A JSON value of the wrong type. ``expected`` says which would be right: ``type integer``."""
+
+    def __init__(self, name: str, expected: str) -> None:
+        super().__init__(f'option "{name}" must be of {expected}')
+        self.name, self.expected = name, expected
+
+
+class ParameterRangeError(ParameterError):
+    """A number of the right type that no engine could work with. ``allowed`` says which could: ``at least 0``."""
+
+    def __init__(self, name: str, value: float, allowed: str) -> None:
+        super().__init__(f'option "{name}" is {_brief(value)}, but must be {allowed}')
+        self.name, self.value, self.allowed = name, value, allowed
+
+
 @dataclass(frozen=True, slots=True)
 class Warning:
     """Something legal that is nearly always a mistake, or an instruction that has no effect any more."""
@@ -67,6 +85,14 @@ class Warning:
 
     def __str__(self) -> str:
         return f"(line {self.line}, column {self.column}): {self.text}"
+
+
+def _brief(value: float) -> str:
+    """A number as it was given; one of hundreds of digits by their beginning."""
+    if isinstance(value, int) and abs(value) >= 10**_LONGEST_NUMBER:
+        digits = len(str(abs(value)))
+        return f"{str(value)[:8]}... ({digits} digits)"
+    return str(value)
 
 
 def _either(options: tuple[str, ...]) -> str:

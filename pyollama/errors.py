@@ -50,15 +50,11 @@ class TooManyBodies(PyollamaError):
 
 
 class OptionTypeError(PyollamaError):
-    """A model option of the wrong JSON type (api.md section 6)."""
-
-    def __init__(self, name: str, expected: str) -> None:
-        super().__init__(f'option "{name}" must be of {expected}')
+    """A model option of the wrong JSON type (api.md section 6). The text is the option table's."""
 
 
 class OptionRangeError(BadRequest):
-    def __init__(self, name: str, value: object, allowed: str) -> None:
-        super().__init__(f'option "{name}" is {value}, but must be {allowed}')
+    """A number that no engine could work with. The text is the option table's."""
 
 
 class NotSupported(PyollamaError):
@@ -141,13 +137,6 @@ class StoreError(PyollamaError):
     """The file system refused something: full disk, permissions. The text is the system's, with the path."""
 
 
-class NotRegular(StoreError):
-    """A pipe, a socket or a device where a file must be."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__(f"{path}: not a regular file")
-
-
 # --- model files ------------------------------------------------------------------------------------------------------
 
 
@@ -168,13 +157,6 @@ class NotGGUF(GGUFError):
 
 class ModelfileError(BadRequest):
     """A Modelfile that does not parse; the text carries line and column."""
-
-
-class ServerPath(BadRequest):
-    """A path of this machine from a client of another one (api.md D7)."""
-
-    def __init__(self, value: str) -> None:
-        super().__init__(f"paths on the server are accepted from the same machine only: {value}")
 
 
 class CreateError(PyollamaError):
@@ -207,6 +189,24 @@ class LoadFailed(PyollamaError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"failed to load model: {reason}; the file may be damaged, pull or create the model again")
+
+
+class LoadOutOfMemory(PyollamaError):
+    """The engine ran out of memory while it loaded a model. ``reason`` is its own."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"model requires more system memory than is available: {reason}")
+        self.reason = reason
+
+
+class UnknownArchitecture(PyollamaError):
+    """The file is sound, but the vendored library has no graph for its architecture."""
+
+    def __init__(self, architecture: str) -> None:
+        super().__init__(
+            f'failed to load model: this version does not know the architecture "{architecture}"; update pyollama, '
+            "or pull another model"
+        )
 
 
 class LoadStalled(PyollamaError):

@@ -164,10 +164,17 @@ void Context::forget_all() {
 
 MemorySize Context::memory_size() const {
     MemorySize size;
+    uint64_t weights = 0;  // in host memory
+    uint64_t weights_vram = 0;
     for (const auto & [buffer_type, bytes] : llama_get_memory_breakdown(context_)) {
-        size.all += bytes.total();
-        size.vram += on_gpu(buffer_type) ? bytes.total() : 0;
+        const bool gpu = on_gpu(buffer_type);
+        (gpu ? weights_vram : weights) += bytes.model;
+        size.all += bytes.total() - bytes.model;
+        size.vram += gpu ? bytes.total() : 0;
     }
+    // Weights that were rearranged for the processor are still in the file's mapping, but nobody reads them there.
+    const uint64_t all_weights = llama_model_size(llama_get_model(context_));
+    size.all += weights_vram + std::min(weights, all_weights - std::min(weights_vram, all_weights));
     return size;
 }
 

@@ -1,6 +1,7 @@
 // The half of Engine that runs in its own thread: load, then serve until closed.
 #include <algorithm>
 #include <iterator>
+#include <new>
 #include <thread>
 
 #include "engine/engine.hpp"
@@ -24,6 +25,8 @@ void Engine::run() noexcept {
         if (status) {
             status = serve();
         }
+    } catch (const std::bad_alloc &) {
+        status = Status::error(Code::no_memory, "out of memory");
     } catch (const std::exception & error) {
         status = Status::error(Code::internal, error.what());
     }
@@ -31,7 +34,7 @@ void Engine::run() noexcept {
         leave(State::closed, "the engine is closed");
     } else {
         leave(State::failed, status.text);
-        events_.push(LoadFailed{status.text});  // also after a context was lost: this engine answers no more
+        events_.push(LoadFailed{status.text, wire_name(status.code)});  // also after a context was lost: this engine answers no more
     }
 }
 

@@ -34,6 +34,7 @@ struct Loaded {
 
 struct LoadFailed {
     std::string reason;
+    const char * code = "";  // wire_name of why
 };
 
 struct TokenLogprob {

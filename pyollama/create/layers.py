@@ -9,7 +9,6 @@ from typing import Any
 from modelfile_grammar import PARAMETERS
 from modelfile_grammar.known import Known
 from pyollama.create.spec import CreateSpec
-from pyollama.errors import CreateError
 from pyollama.store import Layer, Model, gojson
 
 _MESSAGE_KEYS = ("role", "content", "thinking", "images", "tool_calls", "tool_name", "tool_call_id")
@@ -77,12 +76,8 @@ def _rounded(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _round(key: str, value: Any) -> Any:
-    if not isinstance(value, float) or key not in PARAMETERS or PARAMETERS[key].type != "float":
-        return value
-    try:
-        return gojson.float32(value)
-    except OverflowError:
-        raise CreateError(f'parameter "{key}" does not fit 32 bits') from None
+    is_float = isinstance(value, float) and key in PARAMETERS and PARAMETERS[key].type == "float"
+    return gojson.float32(value) if is_float else value
 
 
 def _parameters(parameters: Mapping[str, Any]) -> bytes:

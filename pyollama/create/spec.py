@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from modelfile_grammar import ParameterError, check_parameter_value
 from pyollama.errors import BadRequest, CreateError, InvalidDigest, NotSupported
 from pyollama.store import ModelName
 
@@ -43,7 +44,8 @@ class CreateSpec:
         """The name to create, after everything that can be refused without looking at the store.
 
         Raises:
-            BadRequest: InvalidName, InvalidDigest, a file name that is not relative, a missing source.
+            BadRequest: InvalidName, InvalidDigest, a file name that is not relative, a missing source, a parameter
+                that does not exist or has a wrong value.
             NotSupported: something that this version does not create.
         """
         self._check_files()
@@ -54,6 +56,7 @@ class CreateSpec:
             raise BadRequest("neither 'from' or 'files' was specified")
         if self.draft_files:
             raise NotSupported("a draft model")
+        check_parameters(self.parameters)
         check_info(self.info)
         return name
 
@@ -72,6 +75,15 @@ class CreateSpec:
         for files in (self.files, self.draft_files, self.adapters):
             if not all((files or {}).values()):
                 raise InvalidDigest
+
+
+def check_parameters(parameters: dict[str, Any]) -> None:
+    """Refuse what a PARAMETER line could not say; every later request would fail."""
+    for name, value in parameters.items():
+        try:
+            check_parameter_value(name, value)
+        except ParameterError as error:
+            raise BadRequest(str(error)) from error
 
 
 _TEXTS = ("model_family", "base_name", "quantization_level", "parameter_size")

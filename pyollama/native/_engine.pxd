@@ -114,6 +114,7 @@ cdef extern from "engine/events.hpp" namespace "po" nogil:
 
     cppclass LoadFailed:
         string reason
+        const char * code
 
     cppclass TokenLogprob:
         string bytes

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 READ_SIZE = 1 << 18
 PR_SET_PDEATHSIG = 1  # prctl(2)
-TAG_LOAD_FAILED, TAG_FAILED, TAG_RENDERED, TAG_TOKENS, TAG_TEXT = 2, 5, 6, 7, 8  # of the structs in wire.runner
+TAG_LOAD_FAILED, TAG_FAILED = wire.tag_of(wire.LoadFailed), wire.tag_of(wire.Failed)
+TAG_RENDERED, TAG_TOKENS, TAG_TEXT = wire.tag_of(wire.Rendered), wire.tag_of(wire.Tokens), wire.tag_of(wire.Text)
 
 
 class Outlet:
@@ -105,8 +106,11 @@ def _open_engine(spec: wire.LoadSpec) -> Engine:
     os.environ["GGML_NO_BACKTRACE"] = "1"  # read when the library is loaded; else an abort would fork a debugger
     from pyollama.native._engine import Engine
     from pyollama.runner.cpu import thread_counts
+    from pyollama.runner.limits import limit_memory
 
+    limit_memory(spec.memory_limit)
     options = msgspec.structs.asdict(spec)
+    del options["memory_limit"]
     decode_threads, batch_threads = thread_counts()
     options["n_threads"] = spec.n_threads or decode_threads
     options["n_threads_batch"] = spec.n_threads_batch or spec.n_threads or batch_threads

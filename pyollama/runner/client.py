@@ -16,7 +16,7 @@ import trio
 
 from pyollama import errors
 from pyollama.runner.frames import FrameError, FrameReader, FrameWriter
-from pyollama.runner.inbox import Answer, Explain, Inbox, Reply, to_error
+from pyollama.runner.inbox import Answer, Explain, Inbox, Reply, to_error, to_load_error
 from pyollama.runner.process import ChildProcess, describe_exit
 from pyollama.wire import runner as wire
 
@@ -169,7 +169,7 @@ class Runner:
             self._load_scope.deadline = math.inf
             task_status.started(event)
         elif isinstance(event, wire.LoadFailed):
-            self._load_error = errors.LoadFailed(event.reason)
+            self._load_error = to_load_error(event)
         elif request := self._waiting.get(event.id):
             request.deliver(event)  # type: ignore[arg-type]  # a request gets the events of its own kind only
 

@@ -7,6 +7,8 @@ period ends, which is slower than having fewer.
 
 from __future__ import annotations
 
+import functools
+import math
 import os
 from collections.abc import Iterator, Set
 from pathlib import Path
@@ -29,6 +31,14 @@ def thread_counts(*, sys: Path = SYS, proc: Path = PROC, cpus: Set[int] | None =
     quota = cpu_quota(sys, proc)
     count = max(1, cores if quota is None else min(cores, int(quota)))
     return count, count
+
+
+@functools.cache
+def machine_threads() -> tuple[int, int]:
+    """Threads that are best for this machine, and the most that can run at once. Looked up once per process."""
+    quota = cpu_quota()
+    most = len(usable_cpus())
+    return thread_counts()[0], max(1, most if quota is None else min(most, math.ceil(quota)))
 
 
 def usable_cpus() -> Set[int]:

@@ -6,6 +6,7 @@ into one piece; past UNREAD_LIMIT the request is given up.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -13,10 +14,22 @@ from typing import Self
 import trio
 
 from pyollama import errors
-from pyollama.wire.runner import FAILURE_STATUS, Embedded, Failed, Finished, Piece, Rendered, Text, TokenLogprob, Tokens
+from pyollama.wire.runner import (
+    FAILURE_STATUS,
+    Embedded,
+    Failed,
+    Finished,
+    LoadFailed,
+    Piece,
+    Rendered,
+    Text,
+    TokenLogprob,
+    Tokens,
+)
 
 UNREAD_LIMIT = 1 << 20  # characters of text, log-probabilities included, that may wait for one client
 LOGPROB_COST = 64  # characters that one log-probability entry counts as
+_UNKNOWN_ARCHITECTURE = re.compile(r"unknown model architecture: '(.*)'")  # the library's words
 Answer = Rendered | Tokens | Text | Embedded
 Explain = Callable[[Failed], errors.PyollamaError]  # what a failure means to whoever asked
 
@@ -53,7 +66,9 @@ class Inbox(trio.abc.ReceiveChannel[Piece | Finished]):
         self._wake()
 
     def fail(self, error: Exception) -> None:
-        """End the stream with an error, after the pieces that wait."""
+        """End the stream with an error, after the pieces that wait. An answer that is whole already stays whole."""
+        if self.ended:
+            return
         self.ended = True
         self._error = self._error or error
         self._wake()
@@ -157,6 +172,15 @@ def to_error(event: Failed) -> errors.PyollamaError:
     if event.code == "too_long":
         return errors.PromptTooLong(event.n_tokens, event.n_ctx)
     return errors.EngineRefused(event.text, FAILURE_STATUS.get(event.code, 500))
+
+
+def to_load_error(event: LoadFailed) -> errors.PyollamaError:
+    """What a failed load means to those who wait for it."""
+    if event.code == "no_memory":
+        return errors.LoadOutOfMemory(event.reason)
+    if found := _UNKNOWN_ARCHITECTURE.search(event.reason):
+        return errors.UnknownArchitecture(found[1])
+    return errors.LoadFailed(event.reason)
 
 
 def _join(pieces: list[Piece]) -> Piece:

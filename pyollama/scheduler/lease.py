@@ -61,7 +61,7 @@ class Lease:
             id=0,
             prompt=prompt,
             n_ctx=n_ctx,
-            sampling=options.sampling(),
+            sampling=options.sampling,
             num_predict=options.num_predict,
             num_keep=options.num_keep,
             shift=shift,

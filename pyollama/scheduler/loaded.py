@@ -11,11 +11,13 @@ from datetime import UTC, datetime, timedelta
 import trio
 
 from pyollama.config import Settings
-from pyollama.errors import PyollamaError, RunnerLost
+from pyollama.errors import LoadOutOfMemory, NotEnoughMemory, PyollamaError, RunnerLost
 from pyollama.runner.client import Runner
+from pyollama.scheduler import host_memory
 from pyollama.scheduler.host_memory import anonymous_bytes
 from pyollama.scheduler.memory import size_text
-from pyollama.scheduler.options import LOAD_OPTIONS, Options
+from pyollama.scheduler.options import Options
+from pyollama.scheduler.placement import Placement
 from pyollama.scheduler.plan import LoadPlan, context_length
 from pyollama.store import Model
 from pyollama.wire import runner as wire
@@ -31,9 +33,7 @@ class LoadedModel:
     is cancelled, by the same rule.
     """
 
-    def __init__(
-        self, model: Model, plan: LoadPlan, options: Options, settings: Settings, command: Sequence[str]
-    ) -> None:
+    def __init__(self, model: Model, plan: LoadPlan, settings: Settings, command: Sequence[str]) -> None:
         self.model = model  # under the name it was used by last
         self.plan = plan
         self.keep_alive = settings.keep_alive  # seconds
@@ -42,7 +42,6 @@ class LoadedModel:
         self.gone = trio.Event()  # set by the scheduler once it has forgotten it
         self.error: PyollamaError | None = None
         self.runner = Runner(plan.spec, name=str(model.name), stall_seconds=settings.load_timeout, command=command)
-        self._options = options  # it was loaded with
         self._slots = trio.CapacityLimiter(settings.num_parallel or math.inf)
         self.users = 0  # requests that hold it, waiting ones too
         self._idle_since = trio.current_time()
@@ -59,15 +58,22 @@ class LoadedModel:
             with self._life:
                 await self.runner.run(task_status=self)
             _log.info("%s: unloaded", self.model.name)
-        except PyollamaError as error:
+        except PyollamaError as raised:
+            error = self._no_memory() if isinstance(raised, LoadOutOfMemory) else raised
             self.error = error
             if not isinstance(error, RunnerLost):  # the runner has logged that, with its process's last words
-                _log.error("%s: %s", self.model.name, error)
+                _log.error("%s: %s (%s)", self.model.name, error, raised)
         except Exception:
             _log.exception("%s: the task of its runner failed", self.model.name)
             self.error = RunnerLost("internal error")
         finally:
             self.ready.set()
+
+    def _no_memory(self) -> NotEnoughMemory:
+        """The plan was too small, or the machine is fuller than it was: the sizes that are known to be true."""
+        allowed = min(host_memory.available_bytes(), self.plan.spec.memory_limit)
+        needed = size_text(self.plan.needed) if self.plan.needed > allowed else f"more than {size_text(allowed)}"
+        return NotEnoughMemory(needed, size_text(allowed))
 
     def started(self, value: wire.Loaded | None = None) -> None:
         """The runner's word that the model is loaded (trio.TaskStatus)."""
@@ -121,26 +127,19 @@ class LoadedModel:
         return not (self._retiring or self._life.cancel_called or self.runner.lost or self.gone.is_set())
 
     def serves(self, options: Options) -> bool:
-        """Whether a request with these options can use it as it is loaded. Values nobody specified always fit."""
-        return self.is_usable and self._holds(options) and all(self._has(name, options) for name in LOAD_OPTIONS)
+        """Whether a request with these options can use it as it is loaded."""
+        return self.is_usable and not self.differences(options)
 
-    def _holds(self, options: Options) -> bool:
-        if options.num_ctx is None:
-            return True
-        return context_length(options, self.plan.n_ctx_train) <= self.plan.spec.n_cells
-
-    def _has(self, name: str, options: Options) -> bool:
-        wanted = getattr(options, name)
-        return wanted is None or wanted == getattr(self._options, name) or wanted == self._chosen(name)
-
-    def _chosen(self, name: str) -> int | None:
-        """What was decided where the request that caused the load said nothing."""
-        info = self.runner.info
-        if name == "num_batch":
-            return self.plan.spec.n_batch
-        if info is None:
-            return None
-        return {"num_thread": info.n_threads, "num_gpu": info.n_gpu_layers}.get(name)
+    def differences(self, options: Options) -> list[str]:
+        """Why a request with these options needs it loaded anew; empty if it does not. For the log too."""
+        found = []
+        if options.num_ctx and context_length(options, self.plan.n_ctx_train) > self.plan.spec.n_cells:
+            found.append("a larger context")
+        if not self.plan.serves_batch(options):
+            found.append("a larger batch")
+        if not self.plan.placement.serves(Placement.of(options, self.plan.facts), self.runner.info):
+            found.append("another placement, thread count or rope frequency")
+        return found
 
     # --- the end ---
 

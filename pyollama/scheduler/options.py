@@ -1,47 +1,46 @@
 """Model options: merged from defaults, model parameters and the request, with the type rules of Ollama's API.
 
-``None`` means that nobody specified a value: the engine or the scheduler chooses, and it never causes a reload.
+Names, types, ranges and defaults are those of ``modelfile_grammar.PARAMETERS``. ``None`` means that nobody specified a
+value: the engine or the scheduler chooses.
 """
 
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
+
+from modelfile_grammar import PARAMETERS, ParameterRangeError, ParameterTypeError, check_parameter_value
 from pyollama.config import Settings
 from pyollama.errors import OptionRangeError, OptionTypeError
 from pyollama.wire.runner import Sampling
 
 _log = logging.getLogger("pyollama.options")
 
-LOAD_OPTIONS = (
-    "num_batch",
-    "num_gpu",
-    "main_gpu",
-    "use_mmap",
-    "use_mlock",
-    "num_thread",
-    "rope_frequency_base",
-    "rope_frequency_scale",
-)
-_ZERO_IS_AUTOMATIC = ("num_ctx", "num_batch", "num_thread", "rope_frequency_base", "rope_frequency_scale")
+_SAMPLING = msgspec.structs.fields(Sampling)
+_SAMPLING_NAMES = frozenset(entry.name for entry in _SAMPLING)
+_ZERO_IS_AUTOMATIC = ("rope_frequency_base", "rope_frequency_scale")
+_NOT_POSITIVE_IS_AUTOMATIC = ("num_batch", "num_thread")
 _NEGATIVE_IS_AUTOMATIC = ("num_gpu", "main_gpu")
-LARGEST = 3.4028234e38  # of 32-bit floating point
-SMALLEST = 1.1754944e-38
-MOST_THREADS = 512  # of one ggml thread pool
-RETIRED = frozenset(
-    ["f16_kv", "numa", "low_vram", "num_gqa", "logits_all", "vocab_only", "embedding_only", "tfs_z", "penalize_newline"]
-)
+_INT32 = (1 << 31) - 1
+_LARGEST_SEED = 0xFFFFFFFF  # the engine takes 32 bits
+
+
+def _default(name: str) -> Any:
+    return PARAMETERS[name].default
+
+
+DEFAULT_SAMPLING = Sampling(**{entry.name: _default(entry.name) for entry in _SAMPLING})
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Every option of one request. The first group decides how a model is loaded, the second how it answers."""
+    """Every option of one request. The first group decides how a model is loaded, the others how it answers."""
 
-    num_ctx: int | None = None
+    num_ctx: int | None = None  # as given: 0 and less too
     num_batch: int | None = None
     num_gpu: int | None = None
     main_gpu: int | None = None
@@ -52,22 +51,10 @@ class Options:
     rope_frequency_base: float | None = None
     rope_frequency_scale: float | None = None
 
-    num_keep: int = 4
-    seed: int = -1
-    num_predict: int = -1
-    top_k: int = 40
-    top_p: float = 0.9
-    min_p: float = 0.0
-    typical_p: float = 1.0
-    repeat_last_n: int = 64
-    temperature: float = 0.8
-    repeat_penalty: float = 1.0
-    presence_penalty: float = 0.0
-    frequency_penalty: float = 0.0
-    mirostat: int = 0
-    mirostat_tau: float = 5.0
-    mirostat_eta: float = 0.1
-    stop: tuple[str, ...] = ()
+    num_keep: int = _default("num_keep")
+    num_predict: int = _default("num_predict")
+    stop: tuple[str, ...] = _default("stop")
+    sampling: Sampling = DEFAULT_SAMPLING
 
     def merge(self, model_parameters: Mapping[str, Any], request_options: Mapping[str, Any]) -> Options:
         """These options, overridden by the model's and then by the request's. Unknown names are logged and ignored.
@@ -77,24 +64,8 @@ class Options:
             OptionRangeError: a number that no engine could work with.
         """
         values = _read(model_parameters) | _read(request_options)
-        return replace(self, **{name: _unspecified(name, value) for name, value in values.items()})
-
-    def sampling(self) -> Sampling:
-        return Sampling(
-            temperature=self.temperature,
-            top_k=self.top_k,
-            top_p=self.top_p,
-            min_p=self.min_p,
-            typical_p=self.typical_p,
-            repeat_last_n=self.repeat_last_n,
-            repeat_penalty=self.repeat_penalty,
-            presence_penalty=self.presence_penalty,
-            frequency_penalty=self.frequency_penalty,
-            mirostat=self.mirostat,
-            mirostat_tau=self.mirostat_tau,
-            mirostat_eta=self.mirostat_eta,
-            seed=self.seed,
-        )
+        sampling = {name: values.pop(name) for name in _SAMPLING_NAMES & values.keys()}
+        return replace(self, **values, sampling=msgspec.structs.replace(self.sampling, **sampling))
 
 
 def defaults(settings: Settings) -> Options:
@@ -102,101 +73,38 @@ def defaults(settings: Settings) -> Options:
     return Options(num_ctx=settings.context_length or None)
 
 
-# --- reading one value ---
-
-
 def _read(given: Mapping[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, value in given.items():
-        if name in _READERS:
-            if value is not None:
-                values[name] = _checked(name, _READERS[name](name, value))
-        elif name not in RETIRED:
+        if name not in PARAMETERS:
             _log.warning("unknown option %r is ignored", name)
+        elif (checked := _checked(name, value)) is not None:
+            values[name] = _meaning(name, checked)
     return values
 
 
-def _integer(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise OptionTypeError(name, "type integer")
-    return max(-(1 << 31), min(int(value), (1 << 31) - 1))
+def _checked(name: str, value: object) -> Any:
+    try:
+        return check_parameter_value(name, value)
+    except ParameterTypeError as error:
+        raise OptionTypeError(str(error)) from None
+    except ParameterRangeError as error:
+        raise OptionRangeError(str(error)) from None
 
 
-def _seed(name: str, value: object) -> int:
-    """Any 64-bit number is a seed; the engine takes 32 bits. Negative means random."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise OptionTypeError(name, "type integer")
-    return -1 if value < 0 else int(value) & 0xFFFFFFFF
-
-
-def _number(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise OptionTypeError(name, "type float32")
-    return float(value)
-
-
-def _boolean(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise OptionTypeError(name, "type boolean")
-    return value
-
-
-def _strings(name: str, value: object) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return (value,)
-    if not isinstance(value, list | tuple):
-        raise OptionTypeError(name, "type array")
-    if not all(isinstance(entry, str) for entry in value):
-        raise OptionTypeError(name, "an array of strings")
-    return tuple(value)
-
-
-_BOOLEANS = ("use_mmap", "use_mlock")
-_INTEGERS = ("num_ctx", "num_batch", "num_gpu", "main_gpu", "num_thread", "draft_num_predict", "num_keep")
-_MORE_INTEGERS = ("num_predict", "top_k", "repeat_last_n", "mirostat")
-_NUMBERS = ("rope_frequency_base", "rope_frequency_scale", "temperature", "top_p", "min_p", "typical_p")
-_MORE_NUMBERS = ("repeat_penalty", "presence_penalty", "frequency_penalty", "mirostat_tau", "mirostat_eta")
-_READERS: dict[str, Callable[[str, object], Any]] = {
-    **dict.fromkeys(_BOOLEANS, _boolean),
-    **dict.fromkeys(_INTEGERS + _MORE_INTEGERS, _integer),
-    **dict.fromkeys(_NUMBERS + _MORE_NUMBERS, _number),
-    "seed": _seed,
-    "stop": _strings,
-}
-
-
-# --- ranges and values that mean "choose yourself" ---
-
-_RANGES: dict[str, tuple[float, float, str]] = {  # least, most, how a refusal says it
-    "repeat_penalty": (SMALLEST, LARGEST, "more than 0"),
-    "top_p": (0, LARGEST, "0 or more"),
-    "min_p": (0, 1, "between 0 and 1"),
-    "typical_p": (0, LARGEST, "0 or more"),
-    "repeat_last_n": (-1, LARGEST, "-1 or more"),
-    "num_ctx": (0, LARGEST, "0 or more"),
-    "num_batch": (0, LARGEST, "0 or more"),
-    "num_thread": (0, MOST_THREADS, f"between 0 and {MOST_THREADS}"),
-    "mirostat": (0, 2, "0, 1 or 2"),
-    "mirostat_tau": (0, LARGEST, "0 or more"),
-    "mirostat_eta": (0, LARGEST, "0 or more"),
-    "rope_frequency_base": (0, LARGEST, "0 or more"),
-    "rope_frequency_scale": (0, LARGEST, "0 or more"),
-}
-
-
-def _checked(name: str, value: Any) -> Any:
-    """The value, if the engine can work with it."""
-    if isinstance(value, float) and not abs(value) <= LARGEST:
-        raise OptionRangeError(name, value, "a 32-bit number")
-    if name in _RANGES:
-        least, most, allowed = _RANGES[name]
-        if not least <= value <= most:
-            raise OptionRangeError(name, value, allowed)
-    return value
-
-
-def _unspecified(name: str, value: Any) -> Any:
-    """None for a load option whose value says "automatic"."""
+def _meaning(name: str, value: Any) -> Any:
+    """What a value stands for: None says "choose yourself"."""
+    parameter = PARAMETERS[name]
+    if name == "seed":
+        return -1 if value < 0 else value & _LARGEST_SEED
+    if parameter.type == "strings":
+        return tuple(value)
+    if parameter.off is not None and value not in parameter.sensible:
+        return parameter.off
+    if parameter.type == "int":
+        value = max(-_INT32 - 1, min(value, _INT32))
+    if name in _NOT_POSITIVE_IS_AUTOMATIC and value <= 0:
+        return None
     if (name in _ZERO_IS_AUTOMATIC and value == 0) or (name in _NEGATIVE_IS_AUTOMATIC and value < 0):
         return None
     return value

@@ -167,7 +167,7 @@ class Scheduler:
         while len(self._loaded) >= (self._settings.max_loaded_models or MODELS_ON_CPU):
             await self._evict(self._victim())
         plan = await self._fit(facts, options)
-        loaded = self._loaded[key] = LoadedModel(model, plan, options, self._settings, self._command)
+        loaded = self._loaded[key] = LoadedModel(model, plan, self._settings, self._command)
         self._nursery.start_soon(self._host, key, loaded)
         return loaded
 

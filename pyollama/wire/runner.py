@@ -33,24 +33,25 @@ class LoadSpec(Struct, array_like=True, tag="load"):
     kv_cache_type: str = "f16"
     rope_frequency_base: float = 0.0  # 0: the model's
     rope_frequency_scale: float = 0.0
+    memory_limit: int = 0  # bytes of memory of its own that the process may take; 0: no limit
 
 
-class Sampling(Struct, array_like=True):
-    """How the next token is chosen (api.md section 6.1). Defaults are Ollama's."""
+class Sampling(Struct, array_like=True, frozen=True):
+    """How the next token is chosen (api.md section 6.1). Defaults: modelfile_grammar.PARAMETERS."""
 
-    temperature: float = 0.8
-    top_k: int = 40
-    top_p: float = 0.9
-    min_p: float = 0.0
-    typical_p: float = 1.0
-    repeat_last_n: int = 64
-    repeat_penalty: float = 1.0
-    presence_penalty: float = 0.0
-    frequency_penalty: float = 0.0
-    mirostat: int = 0
-    mirostat_tau: float = 5.0
-    mirostat_eta: float = 0.1
-    seed: int = -1
+    temperature: float
+    top_k: int
+    top_p: float
+    min_p: float
+    typical_p: float
+    repeat_last_n: int
+    repeat_penalty: float
+    presence_penalty: float
+    frequency_penalty: float
+    mirostat: int
+    mirostat_tau: float
+    mirostat_eta: float
+    seed: int
 
 
 class Generate(Struct, array_like=True, tag="generate"):
@@ -60,8 +61,8 @@ class Generate(Struct, array_like=True, tag="generate"):
     prompt: str
     n_ctx: int
     sampling: Sampling
-    num_predict: int = -1  # tokens of the answer, 10 * n_ctx at most; 0 or less: no other limit
-    num_keep: int = 4
+    num_predict: int  # tokens of the answer, 10 * n_ctx at most; 0 or less: no other limit
+    num_keep: int
     shift: bool = True
     truncate: bool = False  # true: cut a too long prompt from its middle; false: Failed with code too_long
     stop: list[str] = []
@@ -133,7 +134,10 @@ class Loaded(Struct, array_like=True, tag=1):
 
 
 class LoadFailed(Struct, array_like=True, tag=2):
+    """The end of a load, or of an engine that lost its context. Codes are those of ``FAILURE_STATUS``."""
+
     reason: str
+    code: str = "model_error"
 
 
 class TokenLogprob(Struct, array_like=True):
@@ -200,6 +204,13 @@ class Embedded(Struct, array_like=True, tag=9):
     id: int
     vectors: list[bytes]
     prompt_tokens: int
+
+
+def tag_of(kind: type[Struct]) -> int | str:
+    """What tells this struct from the others on the wire."""
+    tag = kind.__struct_config__.tag
+    assert tag is not None
+    return tag
 
 
 Event = Loading | Loaded | LoadFailed | Piece | Finished | Failed | Rendered | Tokens | Text | Embedded

@@ -227,7 +227,7 @@ def test_an_option_out_of_range_is_a_bad_request(engine: TestedEngine, options: 
 def test_an_id_in_use_is_refused(engine: TestedEngine) -> None:
     number = engine.start(FOX, num_predict=50)
     with pytest.raises(ValueError, match="under way"):
-        engine.raw.generate(number, FOX, n_ctx=512)
+        engine.start(FOX, number=number)
 
     assert engine.reply(number).end.output_tokens > 1
 

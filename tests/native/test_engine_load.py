@@ -9,7 +9,7 @@ import pytest
 from support import tiny_models
 from support.engine import TestedEngine
 
-from pyollama.native._engine import Engine, EngineClosed
+from pyollama.native._engine import EngineClosed
 from pyollama.wire import runner as wire
 
 
@@ -107,7 +107,7 @@ def test_a_closed_engine_refuses_everything(smollm2: Path) -> None:
 
 
 def test_a_forgotten_engine_ends_its_thread(smollm2: Path) -> None:
-    engine = Engine(model=[str(smollm2)], n_threads=1, n_threads_batch=1)
+    engine = TestedEngine(str(smollm2), wait=False)
     del engine
     gc.collect()  # would hang or crash
 

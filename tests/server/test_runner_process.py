@@ -8,9 +8,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 import trio
 from support import tiny_models
@@ -22,11 +24,12 @@ from pyollama.runner.client import Runner
 from pyollama.runner.devices import list_devices
 from pyollama.scheduler import Lease, Options, Scheduler
 from pyollama.scheduler.memory import read_facts
+from pyollama.scheduler.options import DEFAULT_SAMPLING
 from pyollama.scheduler.plan import make_plan
 from pyollama.store import Model, Store
 from pyollama.wire import runner as wire
 
-GREEDY = Options(temperature=0.0, seed=1)
+GREEDY = Options(sampling=msgspec.structs.replace(DEFAULT_SAMPLING, temperature=0.0, seed=1))
 
 
 @pytest.fixture
@@ -65,7 +68,7 @@ async def complete(lease: Lease, prompt: str, options: Options) -> tuple[str, wi
 
 
 def short(n: int = 8) -> Options:
-    return Options(temperature=0.0, num_predict=n)
+    return replace(GREEDY, num_predict=n)
 
 
 @contextmanager
@@ -178,13 +181,26 @@ async def test_loading_reports_progress_and_sizes(smollm2: Path) -> None:
     assert smollm2.stat().st_size < info.size
 
 
-async def test_the_estimate_is_near_the_truth_and_not_below(smollm2: Path) -> None:
-    plan = make_plan(read_facts([smollm2], []), Options(), Settings(), math.inf)
+@pytest.mark.parametrize(
+    ("options", "flash"),
+    [
+        (Options(), None),
+        (Options(num_batch=2048), None),
+        (Options(num_batch=2048), False),
+        (Options(num_ctx=8192, num_batch=512), False),
+        (Options(num_ctx=100, num_batch=1), True),
+    ],
+)
+async def test_the_estimate_is_near_the_truth_and_not_below(
+    smollm2: Path, options: Options, flash: bool | None
+) -> None:
+    """C7: whatever the context, the batch and the kind of attention."""
+    plan = make_plan(read_facts([smollm2], []), options, Settings(flash_attention=flash), math.inf)
     runner = Runner(plan.spec, name="smollm2")
     async with trio.open_nursery() as nursery:
         info = await nursery.start(runner.run)
         nursery.cancel_scope.cancel()
-    assert info.size * 0.95 <= plan.needed <= info.size * 1.3
+    assert info.size * 0.98 <= plan.needed <= info.size * 1.3
 
 
 LOOPS = "{% for a in range(9999) %}" * 3 + "{{ a }}" + "{% endfor %}" * 3
@@ -204,6 +220,30 @@ async def test_a_chat_template_that_loops_for_ever_is_given_up(tmp_path: Path) -
             await nursery.start(run)
             with pytest.raises(errors.TemplateError, match=r"did not end within 0\.5 s"):
                 await runner.render(b'{"messages": [{"role": "user", "content": "hi"}]}')
+
+
+DOUBLES = "{% set n = namespace(x='aaaa') %}{% for i in range(60) %}{% set n.x = n.x + n.x %}{% endfor %}{{ n.x }}"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+async def test_a_chat_template_that_takes_all_memory_ends_within_the_runners_limit(tmp_path: Path) -> None:
+    """C2"""
+    weights = tiny_models.sliding_window(tmp_path / "doubles.gguf", chat_template=DOUBLES)
+    plan = make_plan(read_facts([weights], []), Options(), Settings(), math.inf)
+    plan.spec.memory_limit = 256 << 20
+    runner = Runner(plan.spec, name="doubles")
+
+    async def run(*, task_status: trio.TaskStatus[wire.Loaded]) -> None:
+        with suppress(errors.RunnerLost):
+            await runner.run(task_status=task_status)
+
+    with trio.fail_after(60):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(run)
+            with pytest.raises((errors.EngineRefused, errors.RunnerLost, errors.TemplateError)) as refused:
+                await runner.render(b'{"messages": [{"role": "user", "content": "hi"}]}')
+            assert str(refused.value)
+            nursery.cancel_scope.cancel()
 
 
 async def test_a_killed_runner_fails_its_requests_and_is_replaced(model: Model) -> None:
@@ -233,6 +273,25 @@ async def test_a_file_that_the_engine_refuses_says_why(store: Store) -> None:
         with pytest.raises(errors.LoadFailed, match=r"failed to load model: .+; the file may be damaged"):
             async with scheduler.use(broken, GREEDY, None):
                 pass
+
+
+async def test_an_architecture_that_the_engine_does_not_know_is_named(store: Store, tmp_path: Path) -> None:
+    """C10: the file is sound, so it was stored."""
+    weights = header_only(general__architecture="marmot")
+    async with scheduling() as scheduler:
+        with pytest.raises(errors.UnknownArchitecture, match='does not know the architecture "marmot"'):
+            async with scheduler.use(store_model(store, "marmot", weights), GREEDY, None):
+                pass
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+@pytest.mark.parametrize("mib", [96, 160])
+async def test_a_load_beyond_the_memory_limit_says_so(smollm2: Path, mib: int) -> None:
+    """C2, C7: the pool alone is 180 MiB."""
+    plan = make_plan(read_facts([smollm2], []), Options(), Settings(), math.inf)
+    plan.spec.memory_limit = mib << 20
+    with pytest.raises(errors.LoadOutOfMemory, match="requires more system memory than is available"):
+        await Runner(plan.spec, name="smollm2").run()
 
 
 async def test_the_devices_of_this_machine_are_asked_of_another_process() -> None:

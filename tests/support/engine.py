@@ -10,9 +10,11 @@ from typing import Any, Self
 import msgspec
 
 from pyollama.native._engine import Engine
+from pyollama.scheduler.options import DEFAULT_SAMPLING
 from pyollama.wire import runner as wire
 
 Ended = wire.Finished | wire.Failed | wire.Embedded
+SAMPLING = msgspec.structs.asdict(DEFAULT_SAMPLING)
 TIMEOUT = 120.0  # seconds; the machine may be busy
 
 
@@ -38,7 +40,10 @@ class TestedEngine:
     __test__ = False
 
     def __init__(self, *files: str, wait: bool = True, **spec: Any) -> None:
-        self.raw = Engine(model=files, **{"n_threads": 1, "n_threads_batch": 1, **spec})  # two stall on a busy machine
+        plain = wire.LoadSpec(list(files), n_threads=1, n_threads_batch=1)  # two stall on a busy machine
+        values = msgspec.structs.asdict(plain) | spec
+        del values["memory_limit"]  # the process's, not the engine's
+        self.raw = Engine(**values)
         self.log: list[Any] = []  # every event so far
         self._ids = iter(range(1, 1_000_000))
         if wait:
@@ -50,10 +55,11 @@ class TestedEngine:
     def __exit__(self, *error: object) -> None:
         self.raw.close()
 
-    def start(self, prompt: str, **options: Any) -> int:
+    def start(self, prompt: str, number: int | None = None, **options: Any) -> int:
         """Submit a completion: greedy, short, unless options say else."""
-        number = next(self._ids)
-        self.raw.generate(number, prompt, **{"n_ctx": 2048, "num_predict": 16, "temperature": 0.0, **options})
+        number = next(self._ids) if number is None else number
+        plain = {"n_ctx": 2048, "num_predict": 16, "num_keep": 4, **SAMPLING, "temperature": 0.0}
+        self.raw.generate(number, prompt, **plain | options)
         return number
 
     def embed(self, *texts: str, **options: Any) -> Any:

@@ -35,6 +35,8 @@ for command in inbox:
             send(wire.Rendered(command.id, b'{"prompt": "p"}'))
 """
 
+ON_GPU = "loaded.n_gpu_layers = 3\n" + ENGINE
+
 PLAIN = Options()
 MakeModel = Callable[..., Model]
 

@@ -15,6 +15,7 @@ from support import library
 
 from pyollama.create import CreateSpec, create
 from pyollama.errors import (
+    BadRequest,
     BlobNotFound,
     CreateError,
     InvalidDigest,
@@ -23,7 +24,7 @@ from pyollama.errors import (
     NotSupported,
     PyollamaError,
 )
-from pyollama.store import Digest, Manifest, Model, ModelName, Store, blobs, manifests
+from pyollama.store import Digest, Manifest, Model, ModelName, Store, manifests
 
 Make = Callable[..., list[str]]
 Opened = Callable[[str], Model]
@@ -61,7 +62,12 @@ for number, line in enumerate(sys.stdin):
         ({"draft_quantize": "F16"}, PyollamaError, "--draft-quantize requires a DRAFT model"),
         ({"adapters": {"a": ""}}, InvalidDigest, "invalid digest format"),
         ({"quantize": "Q4_0"}, NotSupported, "quantizing F16 to Q4_0"),
-        ({"parameters": {"top_p": 1e300}}, CreateError, 'parameter "top_p" does not fit 32 bits'),
+        ({"parameters": {"top_p": 1e300}}, BadRequest, 'option "top_p" is 1e+300, but must be a number of 32 bits'),
+        ({"parameters": {"num_ctx": "1024"}}, BadRequest, 'option "num_ctx" must be of type integer'),
+        ({"parameters": {"stop": [1]}}, BadRequest, 'option "stop" must be of an array of strings'),
+        ({"parameters": {"repeat_penalty": 0}}, BadRequest, 'option "repeat_penalty" is 0.0, but must be more than 0'),
+        ({"parameters": {"num_ctxx": 1}}, BadRequest, "unknown parameter 'num_ctxx'"),
+        ({"parameters": {"seed": 10**400}}, BadRequest, "(401 digits), but must be a number of 64 bits"),
     ],
 )
 def test_a_refused_create_changes_nothing(
@@ -82,7 +88,7 @@ def test_file_names_must_be_relative(make: Make, weights: str, path: str) -> Non
 
 
 def test_errors_of_the_request_come_before_the_first_status(store: Store, weights: str) -> None:
-    for fields in ({"template": "{{"}, {"from_": "nix"}, {"files": {}}, {"info": {"base_name": 1}}):
+    for fields in ({"template": "{{"}, {"from_": "nix"}, {"adapters": {"a": "x"}}):
         with pytest.raises(PyollamaError):
             next(create(store, CreateSpec("m", **{"files": {"t.gguf": weights}, **fields})))
 
@@ -110,24 +116,7 @@ def test_a_create_that_is_closed_at_any_step_takes_back_what_it_wrote(
     for steps in range(1, 9):
         creation = create(store, spec)
         assert [next(creation) for _ in range(steps)][-1].status != "success"
-        creation.close()
-        assert snapshot() == before
-
-
-def test_a_copy_that_is_closed_between_any_two_pieces_leaves_nothing(
-    store: Store, snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source = tmp_path / "t.gguf"
-    source.write_bytes(library.tiny_gguf())
-    monkeypatch.setattr(blobs, "PIECE_BYTES", 500)
-    before = snapshot()
-    for steps in range(1, 6):
-        creation = create(store, CreateSpec("m", local_files=[source]))
-        taken = [next(creation) for _ in range(steps)]
-        assert [(line.status, line.completed) for line in taken] == [
-            ("validating GGUF model", min(500 * number, 2384)) for number in range(1, steps + 1)
-        ]
-        creation.close()
+        creation.close()  # type: ignore[attr-defined]  # a generator
         assert snapshot() == before
 
 
@@ -154,7 +143,7 @@ def test_a_failed_create_keeps_blobs_that_were_there_or_that_others_use(
     while next(creation).status != "writing manifest":
         pass
     make("b", files={"t.gguf": weights}, system="shared")
-    creation.close()
+    creation.close()  # type: ignore[attr-defined]
     assert store.open_model(ModelName.parse("b")).system == "shared"
     assert Digest.of(b"uploaded").filename in library.blobs(root)
 

@@ -65,7 +65,7 @@ def test_the_manifest_and_config_have_the_bytes_of_ollama(make: Make, opened: Op
         '"config":{"mediaType":"application/vnd.docker.container.image.v1+json",'
         f'"digest":"{Digest.of(config)}","size":{len(config)}}},'
         '"layers":[{"mediaType":"application/vnd.ollama.image.model",'
-        f'"digest":"{weights}","size":{size}}}]}}\n'
+        f'"digest":"{weights}","size":{size},"from":"dir/tiny.gguf"}}]}}\n'
     )
     assert (root / "blobs" / Digest.of(config).filename).read_bytes() == config
 
@@ -178,11 +178,11 @@ def test_text_is_stored_as_it_is(make: Make, opened: Opened, weights: str) -> No
 
 
 def test_parameters_are_sorted_and_floats_have_32_bits(make: Make, opened: Opened, weights: str, root: Path) -> None:
-    parameters = {"top_p": 0.123456789, "num_ctx": 1048576, "stop": ["<a>"], "min_p": 1.0, "other": 0.123456789}
+    parameters = {"top_p": 0.123456789, "num_ctx": 1048576, "stop": ["<a>"], "min_p": 1.0}
     make("m", files={"t.gguf": weights}, parameters=parameters)
     (layer,) = [layer for layer in opened("m").layers if layer.kind == "params"]
     assert (root / "blobs" / layer.digest.filename).read_bytes() == (
-        b'{"min_p":1,"num_ctx":1048576,"other":0.123456789,"stop":["\\u003ca\\u003e"],"top_p":0.12345679}\n'
+        b'{"min_p":1,"num_ctx":1048576,"stop":["\\u003ca\\u003e"],"top_p":0.12345679}\n'
     )
 
 
@@ -214,7 +214,7 @@ def test_the_request_overrides_the_config(make: Make, opened: Opened, weights: s
     }
     make("m", files={"t.gguf": weights}, info=info, requires="0.14.0")
     config = opened("m").config
-    assert (config.capabilities, config.model_family, config.model_families) == (["tools"], "f", ["f", "llama"])
+    assert (config.capabilities, config.model_family, config.model_families) == (["tools"], "f", ["llama"])
     assert (config.base_name, config.file_type, config.model_type, config.requires) == ("b", "Q", "1B", "0.14.0")
     assert (config.context_length, config.embedding_length) == (5, 6)
 

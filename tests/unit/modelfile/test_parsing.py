@@ -10,6 +10,7 @@ from modelfile_grammar import (
     ModelfileSyntaxError,
     ParameterError,
     build,
+    check_parameter_value,
     format_command,
     parameter_commands,
     parse,
@@ -125,7 +126,10 @@ def test_parameters_read_by_their_type(name: str, text: str, value: object) -> N
         ("temperature", " 1", "invalid float value [ 1]"),
         ("temperature", "١", "invalid float value [١]"),
         ("use_mmap", "yes", "invalid bool value [yes]"),
-        ("tfs_z", "x", "invalid float value [x]"),
+        ("mirostat", "x", "invalid int value [x]"),
+        ("mirostat", "3", 'option "mirostat" is 3, but must be from 0 to 2'),
+        ("repeat_penalty", "0", 'option "repeat_penalty" is 0.0, but must be more than 0'),
+        ("num_keep", "-2", 'option "num_keep" is -2, but must be at least -1'),
         ("nope", "1", "unknown parameter 'nope'"),
     ],
 )
@@ -134,6 +138,13 @@ def test_texts_of_the_wrong_type_are_refused(name: str, text: str, message: str)
         parse_parameter(name, text)
 
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("name", [p.name for p in PARAMETERS.values() if not p.honoured])
+def test_what_does_nothing_may_have_any_value(name: str) -> None:
+    """A436"""
+    parse_parameter(name, "x")
+    assert check_parameter_value(name, ["x"]) is None
 
 
 def test_several_texts_make_a_list_of_stop_and_the_last_one_of_others() -> None:

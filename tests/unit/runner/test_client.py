@@ -11,6 +11,7 @@ from support import scripted_runner as scripted
 
 from pyollama import errors
 from pyollama.runner.client import Runner
+from pyollama.scheduler.options import DEFAULT_SAMPLING
 from pyollama.wire import runner as wire
 
 ECHO = """
@@ -31,7 +32,7 @@ for command in inbox:
 
 
 def generate(prompt: str = "hi") -> wire.Generate:
-    return wire.Generate(0, prompt, 2048, wire.Sampling())
+    return wire.Generate(0, prompt, 2048, DEFAULT_SAMPLING, num_predict=10, num_keep=4)
 
 
 DEAF = "send(loaded)\nfor command in inbox: pass"
@@ -214,6 +215,21 @@ print("last words", file=sys.stderr, flush=True)
     assert len(lost) == 1
     assert cause in lost[0]
     assert "last words" in lost[0]
+
+
+async def test_an_answer_that_had_ended_is_whole_for_a_slow_reader_though_the_process_died() -> None:
+    """B7"""
+    script = """
+send(loaded)
+number = next(inbox).id
+send(wire.Piece(number, "all of it"), wire.Finished(number, "stop", 1, 0, 5, 2, 5))
+os.abort()
+"""
+    async with running(script) as runner, runner.generate(generate()) as events:
+        while not runner.lost:  # noqa: ASYNC110 - the process dies before anything is read
+            await trio.sleep(0.01)
+        received = [event async for event in events]
+    assert [type(event) for event in received] == [wire.Piece, wire.Finished]
 
 
 async def test_unloading_ends_the_process_and_its_requests() -> None:

@@ -7,7 +7,19 @@ from random import Random
 import pytest
 import trio
 import trio.testing
-from support.scheduling import PLAIN, Gate, MakeModel, pid_of, scheduling, text_of, until, until_gone, users
+from support.scheduling import (
+    ENGINE,
+    ON_GPU,
+    PLAIN,
+    Gate,
+    MakeModel,
+    pid_of,
+    scheduling,
+    text_of,
+    until,
+    until_gone,
+    users,
+)
 from support.stored_models import header_only, store_model
 
 from pyollama import errors
@@ -22,37 +34,80 @@ from pyollama.store import Model, Store
     [
         Options(),
         Options(num_ctx=8192),
-        Options(num_thread=2),
+        Options(num_ctx=0),
+        Options(num_ctx=-5),
+        Options(num_thread=4),
         Options(num_batch=512),
-        Options(temperature=0.0, seed=1, stop=("x",), num_predict=5, num_keep=9),
+        Options(num_batch=2),
+        Options(use_mmap=True),
+        Options(use_mlock=False),
+        Options(num_gpu=7),
+        Options(main_gpu=1),
+        Options(rope_frequency_base=1e6),
+        Options(rope_frequency_scale=0.25),
+        Options().merge({}, {"temperature": 0, "seed": 1, "stop": ["x"], "num_predict": 5, "num_keep": 9}),
     ],
 )
-async def test_options_that_the_loaded_model_can_serve_do_not_reload(model: Model, later: Options) -> None:
+async def test_options_that_the_loaded_model_can_serve_do_not_reload(make_model: MakeModel, later: Options) -> None:
+    """A171, A172, A173. Among them are values that say what holds anyway, and places on GPUs that are not there."""
+    model = make_model("m", **{"llama.rope.freq_base": 1e6, "llama.rope.scaling.factor": 4.0})
     async with scheduling() as scheduler:
         assert await pid_of(scheduler, model) == await pid_of(scheduler, model, later)
 
 
 @pytest.mark.parametrize(
-    "later",
+    "asked",
     [
-        Options(num_ctx=16384),
         Options(num_thread=1),
-        Options(num_batch=64),
-        Options(num_gpu=7),
         Options(use_mmap=False),
         Options(use_mlock=True),
-        Options(main_gpu=1),
-        Options(rope_frequency_base=1e6),
+        Options(rope_frequency_base=1.1),
         Options(rope_frequency_scale=0.5),
+        Options(num_gpu=0),
     ],
 )
-async def test_explicit_load_options_reload_once(model: Model, later: Options) -> None:
+async def test_a_load_option_holds_for_those_who_name_it_and_no_one_else(model: Model, asked: Options) -> None:
+    """A434"""
+    async with scheduling(ON_GPU) as scheduler:
+        plain = await pid_of(scheduler, model)
+        changed = await pid_of(scheduler, model, asked)
+        assert changed != plain
+        assert await pid_of(scheduler, model, asked) == changed
+        assert await pid_of(scheduler, model) != changed
+
+
+@pytest.mark.parametrize("asked", [Options(num_gpu=7), Options(main_gpu=1)])
+async def test_another_place_on_a_gpu_reloads(model: Model, asked: Options) -> None:
+    """A434"""
+    async with scheduling(ON_GPU) as scheduler:
+        assert await pid_of(scheduler, model) != await pid_of(scheduler, model, asked)
+
+
+@pytest.mark.parametrize("larger", [Options(num_ctx=16384), Options(num_batch=1024)])
+async def test_a_larger_pool_or_batch_reloads_once_and_serves_smaller_ones(model: Model, larger: Options) -> None:
     async with scheduling() as scheduler:
         first = await pid_of(scheduler, model)
-        second = await pid_of(scheduler, model, later)
+        second = await pid_of(scheduler, model, larger)
         assert second != first
-        assert await pid_of(scheduler, model, later) == second
+        assert await pid_of(scheduler, model, larger) == second
         assert await pid_of(scheduler, model) == second
+
+
+async def test_a_small_batch_of_one_request_does_not_slow_down_the_others(model: Model) -> None:
+    """After that the two sorts of requests share a process: neither sends the other one's model away."""
+    small = Options(num_batch=2)
+    async with scheduling() as scheduler:
+        first = await pid_of(scheduler, model, small)
+        second = await pid_of(scheduler, model)
+        assert second != first
+        assert await pid_of(scheduler, model, small) == await pid_of(scheduler, model) == second
+
+
+async def test_more_threads_than_the_machine_has_are_not_used(model: Model) -> None:
+    async with scheduling() as scheduler:
+        async with scheduler.use(model, Options(num_thread=512), None) as lease:
+            assert lease.info.n_threads == 8
+        assert await pid_of(scheduler, model, Options(num_thread=64)) == lease.info.n_vocab
 
 
 async def test_a_reload_waits_for_running_requests_and_keeps_new_ones_out(model: Model) -> None:
@@ -229,6 +284,14 @@ async def test_a_model_that_does_not_fit_alone_is_refused(model: Model, monkeypa
         with pytest.raises(
             errors.NotEnoughMemory, match=r"requires more system memory \(.+ MiB\) than is available \(1"
         ):
+            await pid_of(scheduler, model)
+
+
+async def test_a_load_that_runs_out_of_memory_says_so(model: Model) -> None:
+    """C7: the plan was wrong, or another program took the memory."""
+    script = 'send(wire.LoadFailed("failed to allocate buffer for kv cache", "no_memory"))\n' + ENGINE
+    async with scheduling(script) as scheduler:
+        with pytest.raises(errors.NotEnoughMemory, match=r"memory \(more than (.+)\) than is available \(\1\)"):
             await pid_of(scheduler, model)
 
 

@@ -29,7 +29,7 @@ FACTS = ModelFacts(
     value_width=16 * 8 * 64,
     pooling=False,
 )
-CELL = FACTS.cell_bytes("f16")
+CELL = FACTS.cell_bytes("f16") + FACTS.attention_bytes(512, None)
 
 
 def plan(options: Options = PLAIN, available: float = math.inf, facts: ModelFacts = FACTS) -> LoadPlan:
@@ -76,9 +76,19 @@ def test_an_encoder_keeps_nothing(facts_of) -> None:
     assert facts.pooling
 
 
-def test_nonsense_in_the_header_is_left_to_the_loader(facts_of) -> None:
-    facts = facts_of(llama__block_count="many", llama__attention__head_count_kv="text")
-    assert facts.n_layer == 0
+@pytest.mark.parametrize("nonsense", ["many", Typed("uint32", 2**32 - 1), math.nan, math.inf, Typed("int32", -3), True])
+def test_nonsense_in_the_header_is_left_to_the_loader(facts_of, nonsense: object) -> None:
+    names = ("block_count", "context_length", "embedding_length", "feed_forward_length", "rope.freq_base")
+    names += ("attention.head_count", "attention.head_count_kv", "attention.sliding_window", "ssm.inner_size")
+    for name in names:
+        facts = facts_of(**{f"llama.{name}": nonsense})
+        assert 0 <= facts.n_layer <= 4096
+        assert plan(facts=facts, available=math.inf).needed < 1 << 60
+
+
+def test_one_number_too_many_per_layer_is_no_harm(facts_of) -> None:
+    facts = facts_of(llama__attention__head_count_kv=Typed("uint32", [1] * 100_000))
+    assert facts.key_width <= 4096 * 16
 
 
 def test_a_model_without_weights_is_refused() -> None:
@@ -103,6 +113,38 @@ def test_parts_of_a_split_model_go_together(tmp_path: Path) -> None:
 
 
 # --- the plan ---
+
+
+def test_without_flash_attention_the_scores_of_a_batch_count() -> None:
+    """For 131,072 tokens, 2,048 rows and 32 heads they are four times the pool."""
+    options = Options(num_ctx=131072, num_batch=2048)
+    fast, slow = (
+        make_plan(FACTS, options, replace(SETTINGS, flash_attention=flash), math.inf) for flash in (True, False)
+    )
+    cells = fast.spec.n_cells
+    assert slow.needed - fast.needed == cells * 2048 * (4 * (1 + 32) - 2)
+
+
+def test_a_batch_is_never_larger_than_what_the_engine_takes() -> None:
+    assert plan(Options(num_batch=2_000_000_000)).spec.n_batch == plan().spec.n_cells
+
+
+@pytest.mark.parametrize("num_ctx", [4_000_000, 2**31 - 1])
+def test_a_pool_has_at_most_as_many_tokens_as_the_engine_counts(num_ctx: int) -> None:
+    made = plan(Options(num_ctx=num_ctx), facts=replace(FACTS, n_ctx_train=0))
+    assert num_ctx <= made.spec.n_cells + 256 <= 2**31
+    with pytest.raises(NotEnoughMemory):
+        plan(Options(num_ctx=num_ctx), facts=replace(FACTS, n_ctx_train=0), available=64 * GIB)
+
+
+@pytest.mark.parametrize("num_ctx", [3, -1, -(2**31)])
+def test_a_context_is_at_least_4(num_ctx: int) -> None:
+    """A177"""
+    assert plan(Options(num_ctx=num_ctx)).n_ctx == 4
+
+
+def test_a_context_of_0_is_automatic() -> None:
+    assert plan(Options(num_ctx=0)).n_ctx == 4096
 
 
 @pytest.mark.parametrize(
@@ -150,9 +192,9 @@ def test_an_embedding_model_takes_a_whole_text_per_batch() -> None:
 
 
 def test_explicit_load_options_reach_the_engine() -> None:
-    options = Options(num_batch=64, num_thread=3, num_gpu=0, main_gpu=1, use_mmap=False, rope_frequency_base=5.0)
+    options = Options(num_batch=600, num_thread=3, num_gpu=0, main_gpu=1, use_mmap=False, rope_frequency_base=5.0)
     spec = plan(options).spec
-    assert (spec.n_batch, spec.n_threads, spec.n_threads_batch) == (64, 3, 3)
+    assert (spec.n_batch, spec.n_threads, spec.n_threads_batch) == (600, 3, 3)
     assert (spec.n_gpu_layers, spec.main_gpu, spec.use_mmap, spec.rope_frequency_base) == (0, 1, False, 5.0)
 
 
