@@ -62,15 +62,17 @@ Status Context::open_generator(const Model & model, const LoadSpec & spec, const
 }
 
 Status Context::open_embedder(const Model & model, const LoadSpec & spec, const ThreadPools & pools,
-                              const CancelBoard & board, int rows, int seqs, bool whole,
-                              std::unique_ptr<Context> & out) {
+                              const CancelBoard & board, const EmbedderShape & shape, std::unique_ptr<Context> & out) {
     llama_context_params params = llama_context_default_params();
-    params.n_ctx = static_cast<uint32_t>(whole ? rows : std::max(rows, spec.n_ctx));
-    params.n_seq_max = static_cast<uint32_t>(seqs);
-    params.n_batch = params.n_ubatch = static_cast<uint32_t>(rows);
-    params.n_outputs_max = whole ? params.n_batch : params.n_seq_max;
+    params.n_batch = params.n_ubatch = static_cast<uint32_t>(shape.rows);
+    params.n_ctx = static_cast<uint32_t>(shape.cells);
+    params.n_seq_max = static_cast<uint32_t>(shape.seqs);
+    params.n_outputs_max = shape.whole ? params.n_batch : 2 * params.n_seq_max;
     params.kv_unified = true;
     params.embeddings = true;
+    if (shape.by_token) {
+        params.pooling_type = LLAMA_POOLING_TYPE_NONE;
+    }
     return open(model, params, spec, pools, board, out);
 }
 
@@ -80,7 +82,8 @@ Status Context::open(const Model & model, llama_context_params params, const Loa
         return Status::error(Code::bad_request, "unknown KV cache type \"" + spec.kv_cache_type + "\"");
     }
     params.type_v = params.type_k;
-    params.flash_attn_type = flash_type(spec.flash_attention);
+    params.flash_attn_type =
+        params.embeddings ? LLAMA_FLASH_ATTN_TYPE_AUTO : flash_type(spec.flash_attention);  // the other depends on the batch
     params.rope_freq_base = spec.rope_frequency_base;
     params.rope_freq_scale = spec.rope_frequency_scale;
     params.n_threads = pools.n_threads();
@@ -162,7 +165,7 @@ void Context::forget_all() {
     }
 }
 
-MemorySize Context::memory_size() const {
+MemorySize Context::memory_size(bool with_weights) const {
     MemorySize size;
     uint64_t weights = 0;  // in host memory
     uint64_t weights_vram = 0;
@@ -170,11 +173,14 @@ MemorySize Context::memory_size() const {
         const bool gpu = on_gpu(buffer_type);
         (gpu ? weights_vram : weights) += bytes.model;
         size.all += bytes.total() - bytes.model;
-        size.vram += gpu ? bytes.total() : 0;
+        size.vram += gpu ? bytes.total() - bytes.model : 0;
     }
-    // Weights that were rearranged for the processor are still in the file's mapping, but nobody reads them there.
-    const uint64_t all_weights = llama_model_size(llama_get_model(context_));
-    size.all += weights_vram + std::min(weights, all_weights - std::min(weights_vram, all_weights));
+    if (with_weights) {
+        // Weights that were rearranged for the processor are still in the file's mapping, but nobody reads them there.
+        const uint64_t all_weights = llama_model_size(llama_get_model(context_));
+        size.all += weights_vram + std::min(weights, all_weights - std::min(weights_vram, all_weights));
+        size.vram += weights_vram;
+    }
     return size;
 }
 

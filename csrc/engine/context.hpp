@@ -19,6 +19,14 @@ struct MemorySize {
     uint64_t vram = 0;  // the part on GPUs
 };
 
+struct EmbedderShape {
+    int rows = 0;            // most tokens of a batch
+    int cells = 0;           // most tokens it remembers
+    int seqs = 0;            // most inputs of a batch
+    bool whole = false;      // inputs must lie in one batch: not causal, or pooled over all tokens
+    bool by_token = false;   // a vector for every token, whatever the file says
+};
+
 // How many requests may run at once on this model. Recurrent state is paid for by the sequence, so fewer there.
 int running_limit(const Model & model, const LoadSpec & spec);
 
@@ -28,11 +36,8 @@ class Context {
     static Status open_generator(const Model & model, const LoadSpec & spec, const ThreadPools & pools,
                                  const CancelBoard & board, std::unique_ptr<Context> & out);
 
-    // For embeddings. rows: the most tokens of one batch. seqs: the most inputs of one batch.
-    // whole: inputs must lie in one batch (not causal, or pooled over all tokens).
     static Status open_embedder(const Model & model, const LoadSpec & spec, const ThreadPools & pools,
-                                const CancelBoard & board, int rows, int seqs, bool whole,
-                                std::unique_ptr<Context> & out);
+                                const CancelBoard & board, const EmbedderShape & shape, std::unique_ptr<Context> & out);
     ~Context();
     Context(const Context &) = delete;
     Context & operator=(const Context &) = delete;
@@ -49,7 +54,7 @@ class Context {
 
     Status warm_up(const Model & model);
     void forget_all();  // every position of every sequence
-    MemorySize memory_size() const;
+    MemorySize memory_size(bool with_weights = true) const;
     bool has_memory() const { return llama_get_memory(context_) != nullptr; }
     llama_context * raw() const { return context_; }
 

@@ -1,4 +1,7 @@
 // Embedder turns token lists into vectors, many per batch, in a context of its own that is made when first needed.
+// A vector depends on its text alone: what else is in the batch changes no bit of it (on CPUs; GPUs choose their kernels
+// by the size of a batch). For that, batches have kLeastRows rows at least and a multiple of kRowStep, because with fewer
+// the CPU's matrix kernels are others, and means are taken here.
 // Ownership: owns its context and jobs; borrows the rest. Threads: the scheduler thread.
 #pragma once
 #include <cstdint>
@@ -9,28 +12,13 @@
 
 #include "engine/cancel_board.hpp"
 #include "engine/context.hpp"
+#include "engine/embed_job.hpp"
 #include "engine/events.hpp"
 #include "engine/load_spec.hpp"
 #include "engine/model.hpp"
 #include "engine/thread_pools.hpp"
 
 namespace po {
-
-// The fields of Embed in pyollama/wire/runner.py.
-struct EmbedSpec {
-    ReqId id = 0;
-    int n_ctx = 4096;
-    bool truncate = true;
-    bool normalize = true;
-};
-
-struct EmbedJob {
-    EmbedSpec spec;
-    std::vector<Tokens> inputs;
-    std::vector<std::string> vectors;  // float32 bytes, as far as computed
-    int64_t n_tokens = 0;
-    Status failure;  // why it will not be answered
-};
 
 class Embedder {
   public:
@@ -42,14 +30,17 @@ class Embedder {
 
     // Makes the context and warms it up, unless that was done.
     Status prepare();
+
+    // Frees the context. REQUIRES: idle().
+    void release() { context_.reset(); }
     const Context * context() const { return context_.get(); }
 
     // Checks lengths and cuts what is too long, keeping the last token if it is a special one.
     void submit(EmbedJob job);
     bool idle() const { return jobs_.empty(); }
 
-    // One batch of inputs, from one or several jobs.
-    void step();
+    // One batch of inputs, from one or several jobs. shared: others wait for the processors, so it is a short one.
+    void step(bool shared);
 
     // Ends every job: as cancelled, or as failed by why.
     void end_all();
@@ -63,16 +54,20 @@ class Embedder {
     };
 
     void drop_cancelled();
-    std::vector<Input> next_inputs() const;
+    std::vector<Input> next_inputs(size_t most_rows);
+    size_t most_rows(bool shared) const;
     Status run(const std::vector<Input> & inputs);
     Status run_whole(const std::vector<Input> & inputs);
     Status run_last(const std::vector<Input> & inputs);
     Status run_heads(const std::vector<Input> & inputs);
-    Status decode();
+    Status decode(bool output);
     Status read_vectors(const std::vector<Input> & inputs);
+    const float * vector_of(size_t seq, size_t first_row, size_t n_rows);
+    const char * cut(Tokens & input, size_t limit, bool may_cut) const;
     void sweep();  // jobs that are complete or failed
     void finish(size_t job);
     void fail(size_t job, const Status & why, int64_t n_tokens = 0, int64_t n_ctx = 0);
+    void take_out(size_t job);
 
     const Model & model_;
     const LoadSpec & spec_;
@@ -81,8 +76,14 @@ class Embedder {
     EventQueue & events_;
     std::unique_ptr<Context> context_;
     std::deque<EmbedJob> jobs_;
-    bool whole_;  // inputs must lie in one batch
-    int rows_;    // most rows of a batch
+    std::vector<float> mean_;  // of one input
+    double ns_per_row_ = 0;    // of the last batch; 0: none yet
+    Pos n_padding_ = 0;        // rows of the padding sequence so far
+    size_t n_added_ = 0;       // tokens that the tokenizer adds to a text
+    bool whole_;               // inputs must lie in one batch
+    bool means_;               // vectors are means, taken here
+    bool alone_;               // one input a batch: its parts would be cut by what lies beside it
+    int rows_;                 // most rows of a batch
     int most_tokens_;
 };
 

@@ -69,6 +69,8 @@ class Engine {
     void announce(int64_t load_ns);
     bool intake();
     Status serve();
+    bool spare() const;
+    void measure();
     void leave(State state, const std::string & why) noexcept;
 
     LoadSpec spec_;
@@ -80,6 +82,9 @@ class Engine {
     std::unique_ptr<Embedder> embedder_;
     std::unique_ptr<Scheduler> scheduler_;  // none for models that are made for embeddings
     int most_ctx_ = 0;
+    int64_t embed_ahead_ns_ = 0;  // how much longer vectors were computed than text, while both are wanted
+    int64_t embedded_ns_ = 0;     // when vectors were computed last
+    MemorySize size_;             // as told
 
     mutable std::mutex mutex_;
     std::condition_variable news_;

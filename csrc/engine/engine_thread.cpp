@@ -1,5 +1,6 @@
 // The half of Engine that runs in its own thread: load, then serve until closed.
 #include <algorithm>
+#include <chrono>
 #include <iterator>
 #include <new>
 #include <thread>
@@ -84,7 +85,7 @@ Status Engine::load_parts() {
 
 void Engine::announce(int64_t load_ns) {
     const Context & context = context_ ? *context_ : *embedder_->context();
-    const MemorySize size = context.memory_size();
+    const MemorySize size = size_ = context.memory_size();
     Loaded loaded;
     loaded.n_ctx_train = model_->n_ctx_train();
     loaded.n_cells = llama_n_ctx(context.raw());
@@ -114,7 +115,12 @@ bool Engine::intake() {
     {
         std::unique_lock lock(mutex_);
         const bool idle = (!scheduler_ || scheduler_->idle()) && embedder_->idle();
-        news_.wait(lock, [&] { return !idle || !inbox_.empty() || closing_; });
+        const auto news = [&] { return !idle || !inbox_.empty() || closing_; };
+        if (spare()) {
+            news_.wait_for(lock, std::chrono::duration<float>(spec_.embed_idle_seconds), news);
+        } else {
+            news_.wait(lock, news);
+        }
         if (board_.closed() || (closing_ && idle && inbox_.empty())) {
             return false;
         }
@@ -130,14 +136,45 @@ bool Engine::intake() {
 Status Engine::serve() {
     Status status;
     while (status && intake()) {
-        if (scheduler_ && !scheduler_->idle()) {
+        const int64_t start = now_ns();
+        const bool text = scheduler_ && !scheduler_->idle();
+        if (text) {
             status = scheduler_->step();
         }
-        if (!embedder_->idle()) {
-            embedder_->step();
+        const int64_t between = now_ns();
+        const bool vectors = !embedder_->idle();
+        if (vectors && (!text || embed_ahead_ns_ <= 0)) {
+            embedder_->step(text);
+            embedded_ns_ = now_ns();
+            measure();
+        }
+        embed_ahead_ns_ = text && vectors ? embed_ahead_ns_ + (now_ns() - between) - (between - start) : 0;
+        if (spare() && float(now_ns() - embedded_ns_) >= spec_.embed_idle_seconds * 1e9F) {
+            embedder_->release();
+            measure();
         }
     }
     return status;
+}
+
+// The context for vectors is there, and text is what the model is for.
+bool Engine::spare() const { return scheduler_ && embedder_->idle() && embedder_->context(); }
+
+// Tells what the model takes, if that changed.
+void Engine::measure() {
+    if (!context_) {
+        return;  // the context for vectors is the only one, and was announced
+    }
+    MemorySize size = context_->memory_size();
+    if (const Context * other = embedder_->context()) {
+        const MemorySize more = other->memory_size(false);
+        size.all += more.all;
+        size.vram += more.vram;
+    }
+    if (size.all != size_.all || size.vram != size_.vram) {
+        size_ = size;
+        events_.push(Resized{size.all, size.vram});
+    }
 }
 
 // From here on every submission is refused; those under way get their last event.

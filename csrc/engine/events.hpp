@@ -68,6 +68,7 @@ struct Failed {
     Status status;
     int64_t n_tokens = 0;
     int64_t n_ctx = 0;
+    int input = -1;
 };
 
 struct Embedded {
@@ -76,7 +77,12 @@ struct Embedded {
     int64_t prompt_tokens = 0;
 };
 
-using Event = std::variant<Loading, Loaded, LoadFailed, Piece, Finished, Failed, Embedded>;
+struct Resized {
+    uint64_t size = 0;
+    uint64_t size_vram = 0;
+};
+
+using Event = std::variant<Loading, Loaded, LoadFailed, Piece, Finished, Failed, Embedded, Resized>;
 
 // EventQueue carries events to one consumer, who waits on a descriptor.
 // Ownership: events move in and out; the descriptor closes with the queue.

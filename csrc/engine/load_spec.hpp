@@ -24,6 +24,7 @@ struct LoadSpec {
     std::string kv_cache_type = "f16";
     float rope_frequency_base = 0;
     float rope_frequency_scale = 0;
+    float embed_idle_seconds = 60;  // a generating model's context for embeddings is freed after so long without use
     bool vocab_only = false;  // no weights: for tokens and templates; not on the wire
 };
 

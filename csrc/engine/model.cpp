@@ -130,6 +130,8 @@ void Model::read_traits() {
     const std::string pooling = meta(arch + ".pooling_type");
     pools_ = !pooling.empty();
     pools_last_ = pooling == std::to_string(LLAMA_POOLING_TYPE_LAST);
+    pools_mean_ = pooling == std::to_string(LLAMA_POOLING_TYPE_MEAN);
+    projects_ = !meta(arch + ".dense_2_feat_out").empty();
     ranks_ = pooling == std::to_string(LLAMA_POOLING_TYPE_RANK);
     causal_ = meta(arch + ".attention.causal") != "false" && !llama_model_has_encoder(model_);
     int32_t n = 0;

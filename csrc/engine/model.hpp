@@ -48,6 +48,8 @@ class Model {
 
     bool pools() const { return pools_; }            // made for embeddings: the file names a pooling
     bool pools_last() const { return pools_last_; }  // by the last token
+    bool pools_mean() const { return pools_mean_; }  // by all tokens alike
+    bool projects() const { return projects_; }      // matrices follow the pooling
     bool ranks() const { return ranks_; }            // by a classifier
     int n_vector() const;                            // numbers in a vector
     bool causal() const { return causal_; }          // attends to the past only
@@ -73,6 +75,8 @@ class Model {
     int n_gpu_layers_ = 0;
     bool pools_ = false;
     bool pools_last_ = false;
+    bool pools_mean_ = false;
+    bool projects_ = false;
     bool ranks_ = false;
     bool causal_ = true;
 };

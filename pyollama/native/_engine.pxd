@@ -56,6 +56,7 @@ cdef extern from "engine/load_spec.hpp" namespace "po" nogil:
         string kv_cache_type
         float rope_frequency_base
         float rope_frequency_scale
+        float embed_idle_seconds
 
 cdef extern from "engine/sampler.hpp" namespace "po" nogil:
     cppclass SampleSpec:
@@ -144,6 +145,11 @@ cdef extern from "engine/events.hpp" namespace "po" nogil:
         Status status
         int64_t n_tokens
         int64_t n_ctx
+        int input
+
+    cppclass Resized:
+        uint64_t size
+        uint64_t size_vram
 
     cppclass Embedded:
         uint64_t id

@@ -49,6 +49,7 @@ class Engine:
         kv_cache_type: str,
         rope_frequency_base: float,
         rope_frequency_scale: float,
+        embed_idle_seconds: float,
     ) -> None: ...
     def fileno(self) -> int:
         """A descriptor that is readable while events wait."""

@@ -99,6 +99,7 @@ cdef class Engine:
         str kv_cache_type,
         float rope_frequency_base,
         float rope_frequency_scale,
+        float embed_idle_seconds,
     ):
         cdef LoadSpec spec
         spec.files = _strings(model)
@@ -115,6 +116,7 @@ cdef class Engine:
             spec.flash_attention = <bool>flash_attention
         spec.kv_cache_type = kv_cache_type.encode()
         spec.rope_frequency_base, spec.rope_frequency_scale = rope_frequency_base, rope_frequency_scale
+        spec.embed_idle_seconds = embed_idle_seconds
         self._events.reset(new EventQueue())
         _raise_unless_ok(CppEngine.open(spec, self._events.get()[0], self._engine))
         _open_engines.add(self)
@@ -276,10 +278,13 @@ cdef object _to_python(Event * event):
     cdef Failed * failed = get_if[Failed](event)
     if failed:
         return (5, failed.id, wire_name(failed.status.code).decode(), _text(failed.status.text), failed.n_tokens,
-                failed.n_ctx)
+                failed.n_ctx, failed.input)
     cdef Embedded * embedded = get_if[Embedded](event)
     if embedded:
         return (9, embedded.id, embedded.vectors, embedded.prompt_tokens)
+    cdef Resized * resized = get_if[Resized](event)
+    if resized:
+        return (10, resized.size, resized.size_vram)
     cdef Loading * loading = get_if[Loading](event)
     if loading:
         return (0, loading.progress)

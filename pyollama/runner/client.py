@@ -170,6 +170,9 @@ class Runner:
             task_status.started(event)
         elif isinstance(event, wire.LoadFailed):
             self._load_error = to_load_error(event)
+        elif isinstance(event, wire.Resized):
+            if self.info is not None:
+                self.info.size, self.info.size_vram = event.size, event.size_vram
         elif request := self._waiting.get(event.id):
             request.deliver(event)  # type: ignore[arg-type]  # a request gets the events of its own kind only
 

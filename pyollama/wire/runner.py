@@ -34,6 +34,7 @@ class LoadSpec(Struct, array_like=True, tag="load"):
     rope_frequency_base: float = 0.0  # 0: the model's
     rope_frequency_scale: float = 0.0
     memory_limit: int = 0  # bytes of memory of its own that the process may take; 0: no limit
+    embed_idle_seconds: float = 60.0  # a generating model's memory for embeddings is freed after so long without use
 
 
 class Sampling(Struct, array_like=True, frozen=True):
@@ -179,6 +180,7 @@ class Failed(Struct, array_like=True, tag=5):
     text: str
     n_tokens: int = 0  # too_long: tokens of the prompt
     n_ctx: int = 0  # too_long: tokens that would fit
+    input: int = -1  # of an Embed, the text whose vector is not finite
 
 
 class Rendered(Struct, array_like=True, tag=6):
@@ -206,6 +208,13 @@ class Embedded(Struct, array_like=True, tag=9):
     prompt_tokens: int
 
 
+class Resized(Struct, array_like=True, tag=10):
+    """What the model takes from now on, as in Loaded: memory for embeddings came or went."""
+
+    size: int
+    size_vram: int
+
+
 def tag_of(kind: type[Struct]) -> int | str:
     """What tells this struct from the others on the wire."""
     tag = kind.__struct_config__.tag
@@ -213,7 +222,7 @@ def tag_of(kind: type[Struct]) -> int | str:
     return tag
 
 
-Event = Loading | Loaded | LoadFailed | Piece | Finished | Failed | Rendered | Tokens | Text | Embedded
+Event = Loading | Loaded | LoadFailed | Piece | Finished | Failed | Rendered | Tokens | Text | Embedded | Resized
 
 FAILURE_STATUS = {
     "bad_request": 400,

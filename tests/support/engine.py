@@ -55,15 +55,19 @@ class TestedEngine:
     def __exit__(self, *error: object) -> None:
         self.raw.close()
 
+    def number(self) -> int:
+        """An id that no request has had."""
+        return next(self._ids)
+
     def start(self, prompt: str, number: int | None = None, **options: Any) -> int:
         """Submit a completion: greedy, short, unless options say else."""
-        number = next(self._ids) if number is None else number
+        number = self.number() if number is None else number
         plain = {"n_ctx": 2048, "num_predict": 16, "num_keep": 4, **SAMPLING, "temperature": 0.0}
         self.raw.generate(number, prompt, **plain | options)
         return number
 
     def embed(self, *texts: str, **options: Any) -> Any:
-        number = next(self._ids)
+        number = self.number()
         self.raw.embed(number, texts, **{"n_ctx": 2048, **options})
         return self.reply(number).end
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -59,8 +60,8 @@ def recurrent(path: Path) -> Path:
     return _write(path, "mamba", keys, _mamba_tensors(), _byte_vocab())
 
 
-def encoder(path: Path, pooling: int, n_ctx: int = 64) -> Path:
-    """A BERT without memory. pooling: 1 mean, 2 the first token."""
+def encoder(path: Path, pooling: int, n_ctx: int = 64, broken_word: int | None = None, **changes: object) -> Path:
+    """A BERT without memory. pooling: 1 mean, 2 the first token. A broken word is not a number."""
     keys = {
         "pooling_type": pooling,
         "attention.causal": False,
@@ -69,7 +70,7 @@ def encoder(path: Path, pooling: int, n_ctx: int = 64) -> Path:
         "feed_forward_length": N_FF,
         "context_length": n_ctx,
     }
-    return _write(path, "bert", keys, _bert_tensors(n_ctx), _word_vocab())
+    return _write(path, "bert", {**keys, **changes}, _bert_tensors(n_ctx, broken_word), _word_vocab())
 
 
 def adapter(path: Path, strength: float = 4.0, rank: int = 2) -> Path:
@@ -203,9 +204,14 @@ def _mamba_tensors() -> Iterator[TensorSpec]:
         yield weights.matrix(f"blk.{layer}.ssm_out.weight", inner, N_EMBD)
 
 
-def _bert_tensors(n_ctx: int) -> Iterator[TensorSpec]:
+def _bert_tensors(n_ctx: int, broken_word: int | None = None) -> Iterator[TensorSpec]:
     weights = _Weights()
-    yield weights.matrix("token_embd.weight", N_EMBD, len(WORDS))
+    words = weights.matrix("token_embd.weight", N_EMBD, len(WORDS))
+    if broken_word is not None:
+        values = np.frombuffer(words.data or b"", "<f4").reshape(-1, N_EMBD).copy()
+        values[WORDS.index(f"\u2581w{broken_word}")] = np.nan
+        words = replace(words, data=values.tobytes())
+    yield words
     yield weights.matrix("token_types.weight", N_EMBD, 2)
     yield weights.matrix("position_embd.weight", N_EMBD, n_ctx)
     yield from _norm(weights, "token_embd_norm")

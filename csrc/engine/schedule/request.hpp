@@ -1,13 +1,13 @@
 // Request is one completion on its way: what it holds in the KV pool, and what it has said so far.
 // Ownership: the Scheduler's; owns sampler and text. Threads: made by the submitting thread, then the scheduler's.
 #pragma once
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "engine/clock.hpp"
 #include "engine/events.hpp"
 #include "engine/model.hpp"
 #include "engine/sampler.hpp"
@@ -18,12 +18,6 @@
 #include "engine/schedule/window.hpp"
 
 namespace po {
-
-// Nanoseconds of a clock that never goes back.
-inline int64_t now_ns() {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
-        .count();
-}
 
 // The fields of Generate in pyollama/wire/runner.py.
 struct GenerateSpec {
