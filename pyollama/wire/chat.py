@@ -21,7 +21,7 @@ class CalledFunction(Struct):
 class ToolCall(Struct):
     """A call that the assistant made, in requests."""
 
-    function: CalledFunction
+    function: CalledFunction = field(default_factory=CalledFunction)
     id: str = ""
 
 
@@ -40,11 +40,11 @@ class Message(Struct):
 class ToolParameters(Struct, omit_defaults=True):
     """The argument object of a tool, a JSON Schema of type object. Property order is kept."""
 
-    type: str = "object"
+    type: str | list[str] = "object"
     defs: Any = field(default=None, name="$defs")
     items: Any = None
     required: list[str] | None = None
-    properties: dict[str, dict[str, Any]] | None = None
+    properties: dict[str, dict[str, Any] | bool] | None = None
 
 
 class ToolFunction(Struct, omit_defaults=True):
@@ -56,7 +56,7 @@ class ToolFunction(Struct, omit_defaults=True):
 class Tool(Struct):
     """A function that the model may call (section 4.3)."""
 
-    function: ToolFunction
+    function: ToolFunction = field(default_factory=ToolFunction)
     type: str = "function"
     items: Any = None
 

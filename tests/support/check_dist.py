@@ -32,6 +32,7 @@ SOURCE_SUFFIXES = {
 WHEEL_NEEDS = (
     r"pyollama/native/_engine\..+",
     r"pyollama/native/_gguf\..+",
+    r"pyollama/native/_json\..+",
     r"modelfile_grammar/__init__\.py",
     r"pyollama-.+\.dist-info/licenses/LICENSE",
     r"pyollama-.+\.dist-info/licenses/llama\.cpp/LICENSE",

@@ -17,7 +17,7 @@ blueprint = Blueprint("chat", __name__)
 
 @blueprint.post("/api/chat")
 async def chat() -> Response:
-    ask = decoder.chat(await bodies.read(wire.ChatRequest), current().arrived)
+    ask = await decoder.chat(await bodies.read(wire.ChatRequest), current().arrived)
     if ask.task.is_empty:
         return answers.json(_empty(ask.model, done=True, done_reason=await pipeline.load(ask)))
     if ask.preview:

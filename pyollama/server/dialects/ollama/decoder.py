@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from pyollama.errors import BadRequest, ModelNotFound
 from pyollama.prompt.effort import Effort
 from pyollama.server import bodies
@@ -13,9 +11,9 @@ from pyollama.wire import ollama as wire
 MAX_TOP_LOGPROBS = 20
 
 
-def generate(call: wire.GenerateRequest, arrived: int) -> Ask:
+async def generate(call: wire.GenerateRequest, arrived: int) -> Ask:
     """BadRequest, ModelNotFound for a request without a model."""
-    _check_images(call.images or ())
+    await bodies.check_images(call.images or ())
     task = PromptTask(
         prompt=call.prompt or "",
         suffix=call.suffix or "",
@@ -29,10 +27,10 @@ def generate(call: wire.GenerateRequest, arrived: int) -> Ask:
     return _ask(call, task, arrived, no_model=ModelNotFound(""))
 
 
-def chat(call: wire.ChatRequest, arrived: int) -> Ask:
+async def chat(call: wire.ChatRequest, arrived: int) -> Ask:
     """BadRequest."""
     images = [image for message in call.messages or () for image in message.images or ()]
-    _check_images(images)
+    await bodies.check_images(images)
     task = ChatTask(call.messages or (), call.tools or (), n_images=len(images))
     return _ask(call, task, arrived, no_model=BadRequest("model is required"))
 
@@ -59,9 +57,3 @@ def _ask(call: wire.Completion, task: Task, arrived: int, *, no_model: Exception
         want_context=isinstance(task, PromptTask) and not task.raw,
         preview=bool(call.debug_render_only),
     )
-
-
-def _check_images(texts: Iterable[str]) -> None:
-    """BadRequest for text that is not base64."""
-    for text in texts:
-        bodies.image(text)

@@ -17,7 +17,7 @@ blueprint = Blueprint("generate", __name__)
 
 @blueprint.post("/api/generate")
 async def generate() -> Response:
-    ask = decoder.generate(await bodies.read(wire.GenerateRequest), current().arrived)
+    ask = await decoder.generate(await bodies.read(wire.GenerateRequest), current().arrived)
     if ask.task.is_empty:
         return answers.json(_empty(ask.model, done=True, done_reason=await pipeline.load(ask)))
     if ask.preview:
