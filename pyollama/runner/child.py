@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 READ_SIZE = 1 << 18
 PR_SET_PDEATHSIG = 1  # prctl(2)
 TAG_LOAD_FAILED, TAG_FAILED = wire.tag_of(wire.LoadFailed), wire.tag_of(wire.Failed)
+TAG_PONG = wire.tag_of(wire.Pong)
 TAG_RENDERED, TAG_TOKENS, TAG_TEXT = wire.tag_of(wire.Rendered), wire.tag_of(wire.Tokens), wire.tag_of(wire.Text)
 
 
@@ -182,6 +183,8 @@ class Desk:
                 return (TAG_TEXT, command.id, self._engine.detokenize(command.tokens))
             case wire.Render():
                 return (TAG_RENDERED, command.id, self._engine.render(command.request))
+            case wire.Ping():
+                return (TAG_PONG,)
             case wire.LoadSpec():
                 raise RuntimeError("a runner loads one model only")
         return None
@@ -197,7 +200,7 @@ class Desk:
 
 
 def _failed(command: wire.Command, code: str, text: str) -> tuple[object, ...]:
-    request = 0 if isinstance(command, wire.LoadSpec) else command.id
+    request = 0 if isinstance(command, wire.LoadSpec | wire.Ping) else command.id
     return (TAG_FAILED, request, code, text)
 
 

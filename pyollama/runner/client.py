@@ -15,8 +15,10 @@ import msgspec
 import trio
 
 from pyollama import errors
-from pyollama.runner.frames import FrameError, FrameReader, FrameWriter
+from pyollama.runner.frames import FrameError, FrameReader
+from pyollama.runner.heartbeat import PATIENCE_SECONDS, QUIET_SECONDS, Heartbeat
 from pyollama.runner.inbox import Answer, Explain, Inbox, Reply, to_error, to_load_error
+from pyollama.runner.outbox import Outbox
 from pyollama.runner.process import ChildProcess, describe_exit
 from pyollama.wire import runner as wire
 
@@ -39,6 +41,7 @@ class Runner:
         name: str,
         stall_seconds: float = math.inf,
         render_seconds: float = RENDER_SECONDS,
+        heartbeat: tuple[float, float] = (QUIET_SECONDS, PATIENCE_SECONDS),
         command: Sequence[str] = CHILD_COMMAND,
     ) -> None:
         """
@@ -46,6 +49,7 @@ class Runner:
             name: of the model, for the log.
             stall_seconds: give up a load that reports no progress for so long.
             render_seconds: end the process if a chat template runs for so long.
+            heartbeat: seconds of silence before a process with work is asked for a sign of life, and for its answer.
             command: starts the process; our process id is appended.
         """
         self.spec = spec
@@ -60,9 +64,10 @@ class Runner:
         self._command = command
         self._ids = count(1)
         self._waiting: dict[int, Inbox | Reply] = {}
-        self._writer = FrameWriter()
-        self._outbox = bytearray()
-        self._posted = trio.Event()
+        self._outbox = Outbox()
+        quiet, patience = heartbeat
+        self._heartbeat = Heartbeat(self._ping, self._has_work, quiet=quiet, patience=patience)
+        self._silent = False
         self._load_scope = trio.CancelScope()
         self._load_error: errors.PyollamaError | None = None
 
@@ -81,7 +86,8 @@ class Runner:
         process = self._start()
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._write_to, process.stdin)
+                nursery.start_soon(self._outbox.send_to, process.stdin)
+                nursery.start_soon(self._watch, process)
                 nursery.start_soon(process.follow_stderr)
                 await self._read_all(process, task_status)
                 error = self._load_error or await self._lost(process)
@@ -113,6 +119,7 @@ class Runner:
         reader, decoder = FrameReader(), msgspec.msgpack.Decoder(list[wire.Event])
         try:
             while data := await process.read(READ_SIZE):
+                self._heartbeat.heard()
                 for frame in reader.feed(data):
                     for event in decoder.decode(frame):
                         self._dispatch(event, task_status)
@@ -129,33 +136,41 @@ class Runner:
             status = await process.wait()
             await process.stderr_ended.wait()
         cause = "the stream of events broke" if status is None else describe_exit(status)
+        if self._silent:
+            cause = "it did not answer any more"
         last = process.last_lines[-1] if process.last_lines else "no output"
         _log.error("%s: runner process %d stopped: %s; last line: %s", self.name, process.pid, cause, last)
         error = errors.RunnerLost(cause)
         self._fail_waiting(error)
         return error
 
+    async def _watch(self, process: ChildProcess) -> None:
+        """End a process that does not answer: it may be stopped, and would keep its requests for ever."""
+        await self._heartbeat.watch()
+        self._silent = True
+        process.kill()
+
+    def _ping(self) -> None:
+        self._outbox.post(wire.Ping())
+
+    def _has_work(self) -> bool:
+        """Loading has a time limit of its own."""
+        return self.info is not None and bool(self._waiting)
+
     def _fail_waiting(self, error: errors.RunnerLost) -> None:
         waiting, self._waiting = self._waiting, {}
         for request in waiting.values():
             request.fail(error)
 
-    async def _write_to(self, stream: trio.abc.SendStream) -> None:
-        """Send what was posted. Holds at most what the requests in flight have posted: no more than their bodies."""
-        try:
-            while True:
-                await self._posted.wait()
-                self._posted = trio.Event()
-                frames, self._outbox = self._outbox, bytearray()
-                await stream.send_all(frames)
-        except trio.BrokenResourceError:
-            return  # the process is ending; the reader finds out why
-
-    def _post(self, command: wire.Command) -> None:
+    def _post(self, command: wire.Command, request: int | None = None) -> None:
         """Queue a command. Does not wait, so that a cleanup may post too."""
         if not self.lost:
-            self._outbox += self._writer.frame(command)
-            self._posted.set()
+            self._outbox.post(command, request)
+
+    @property
+    def queued_bytes(self) -> int:
+        """Commands that the process has not read yet; those of requests that were left do not count."""
+        return self._outbox.size
 
     # --- events ---
 
@@ -173,7 +188,7 @@ class Runner:
         elif isinstance(event, wire.Resized):
             if self.info is not None:
                 self.info.size, self.info.size_vram = event.size, event.size_vram
-        elif request := self._waiting.get(event.id):
+        elif not isinstance(event, wire.Pong) and (request := self._waiting.get(event.id)):
             request.deliver(event)  # type: ignore[arg-type]  # a request gets the events of its own kind only
 
     # --- requests ---
@@ -231,10 +246,10 @@ class Runner:
         if self.lost:
             raise errors.RunnerLost("it has ended already")
         self._waiting[command.id] = request
-        self._post(command)
+        self._post(command, command.id)
         try:
             yield
         finally:
             self._waiting.pop(command.id, None)
-            if not request.ended:
+            if not self._outbox.withdraw(command.id) and not request.ended:
                 self._post(wire.Cancel(command.id))

@@ -184,5 +184,8 @@ class LoadedModel:
 
     def outstanding_bytes(self) -> int:
         """Host memory it will need, or has mapped, that the system still counts as available."""
-        held = anonymous_bytes(self.runner.pid) if self.runner.pid else 0
-        return max(0, self.size - self.size_vram - held)
+        return max(0, self.size - self.size_vram - self.held_bytes())
+
+    def held_bytes(self) -> int:
+        """Host memory that the system would have back if it went."""
+        return anonymous_bytes(self.runner.pid) if self.runner.pid else 0

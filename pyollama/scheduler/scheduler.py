@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -24,6 +25,7 @@ from pyollama.scheduler.plan import LoadPlan, make_plan
 from pyollama.store import Model
 from pyollama.wire import runner as wire
 
+_log = logging.getLogger("pyollama.scheduler")
 MODELS_ON_CPU = 3  # loaded at once where OLLAMA_MAX_LOADED_MODELS says nothing
 _Key = tuple[str, ...]
 
@@ -162,7 +164,9 @@ class Scheduler:
             raise RuntimeError("the scheduler is not running")
         key = _key(model)
         facts = await trio.to_thread.run_sync(read_facts, model.model_paths, model.adapter_paths)
+        await self._refuse_the_impossible(facts, options)
         if key in self._loaded:
+            self._explain_reload(self._loaded[key], options)
             await self._evict(self._loaded[key])
         while len(self._loaded) >= (self._settings.max_loaded_models or MODELS_ON_CPU):
             await self._evict(self._victim())
@@ -170,6 +174,19 @@ class Scheduler:
         loaded = self._loaded[key] = LoadedModel(model, plan, self._settings, self._command)
         self._nursery.start_soon(self._host, key, loaded)
         return loaded
+
+    async def _refuse_the_impossible(self, facts: ModelFacts, options: Options) -> None:
+        """NotEnoughMemory for what would not fit with nothing else loaded, before anybody has to go for it."""
+        held = sum(loaded.held_bytes() for loaded in self._loaded.values())
+        try:
+            make_plan(facts, options, self._settings, host_memory.available_bytes() + held)
+        except NotEnoughMemory:
+            if not await has_gpu():  # with one, the engine itself finds out what fits
+                raise
+
+    def _explain_reload(self, loaded: LoadedModel, options: Options) -> None:
+        if loaded.is_usable:
+            _log.info("%s: loading anew for %s", loaded.model.name, ", ".join(loaded.differences(options)))
 
     async def _host(self, key: _Key, loaded: LoadedModel) -> None:
         try:

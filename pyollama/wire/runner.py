@@ -108,7 +108,11 @@ class Cancel(Struct, array_like=True, tag="cancel"):
     id: int
 
 
-Command = LoadSpec | Generate | Render | Tokenize | Detokenize | Embed | Cancel
+class Ping(Struct, array_like=True, tag="ping"):
+    """Answered by Pong at once, whatever the engine does."""
+
+
+Command = LoadSpec | Generate | Render | Tokenize | Detokenize | Embed | Cancel | Ping
 
 # --- runner to server -------------------------------------------------------------------------------------------------
 
@@ -215,6 +219,10 @@ class Resized(Struct, array_like=True, tag=10):
     size_vram: int
 
 
+class Pong(Struct, array_like=True, tag=11):
+    """The process is alive."""
+
+
 def tag_of(kind: type[Struct]) -> int | str:
     """What tells this struct from the others on the wire."""
     tag = kind.__struct_config__.tag
@@ -222,7 +230,7 @@ def tag_of(kind: type[Struct]) -> int | str:
     return tag
 
 
-Event = Loading | Loaded | LoadFailed | Piece | Finished | Failed | Rendered | Tokens | Text | Embedded | Resized
+Event = Loading | Loaded | LoadFailed | Piece | Finished | Failed | Rendered | Tokens | Text | Embedded | Resized | Pong
 
 FAILURE_STATUS = {
     "bad_request": 400,

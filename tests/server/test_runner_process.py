@@ -22,6 +22,7 @@ from pyollama import errors
 from pyollama.config import Settings
 from pyollama.runner.client import Runner
 from pyollama.runner.devices import list_devices
+from pyollama.runner.frames import FrameReader, FrameWriter
 from pyollama.scheduler import Lease, Options, Scheduler
 from pyollama.scheduler.memory import read_facts
 from pyollama.scheduler.options import DEFAULT_SAMPLING
@@ -244,6 +245,22 @@ async def test_a_chat_template_that_takes_all_memory_ends_within_the_runners_lim
                 await runner.render(b'{"messages": [{"role": "user", "content": "hi"}]}')
             assert str(refused.value)
             nursery.cancel_scope.cancel()
+
+
+def test_the_runner_gives_a_sign_of_life_when_asked(smollm2: Path) -> None:
+    """C15"""
+    command = [sys.executable, "-m", "pyollama.runner.child", str(os.getpid())]
+    writer, reader = FrameWriter(), FrameReader()
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin and process.stdout
+        for frame in (wire.LoadSpec([str(smollm2)]), wire.Ping()):
+            process.stdin.write(writer.frame(frame))
+        process.stdin.flush()
+        events: list[wire.Event] = []
+        while wire.Pong() not in events:
+            for content in reader.feed(os.read(process.stdout.fileno(), 1 << 16)):
+                events += msgspec.msgpack.decode(content, type=list[wire.Event])
+        process.kill()
 
 
 async def test_a_killed_runner_fails_its_requests_and_is_replaced(model: Model) -> None:

@@ -4,9 +4,11 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from support import scripted_runner as scripted
 
 from pyollama import errors
@@ -39,9 +41,9 @@ DEAF = "send(loaded)\nfor command in inbox: pass"
 
 
 @asynccontextmanager
-async def running(script: str, render_seconds: float = math.inf) -> AsyncIterator[Runner]:
+async def running(script: str, render_seconds: float = math.inf, **how: Any) -> AsyncIterator[Runner]:
     """A loaded runner; a loss of its process is not an error of the block."""
-    runner = Runner(scripted.SPEC, name="test", render_seconds=render_seconds, command=scripted.command(script))
+    runner = Runner(scripted.SPEC, name="test", render_seconds=render_seconds, command=scripted.command(script), **how)
 
     async def run(*, task_status: trio.TaskStatus[wire.Loaded]) -> None:
         try:
@@ -230,6 +232,48 @@ os.abort()
             await trio.sleep(0.01)
         received = [event async for event in events]
     assert [type(event) for event in received] == [wire.Piece, wire.Finished]
+
+
+STOPS = """
+send(loaded)
+send(wire.Piece(next(inbox).id, "before"))
+os.kill(os.getpid(), signal.SIGSTOP)
+"""
+COMPUTES = """
+send(loaded)
+number = next(inbox).id
+for _ in range(3):
+    assert isinstance(next(inbox), wire.Ping)
+    send(wire.Pong())
+send(wire.Piece(number, "at last"), wire.Finished(number, "stop", 1, 0, 5, 2, 5))
+"""
+
+
+async def test_a_process_that_is_stopped_while_it_works_is_ended() -> None:
+    """C15"""
+    async with running(STOPS, heartbeat=(0.05, 0.2)) as runner, runner.generate(generate()) as events:
+        assert isinstance(await events.receive(), wire.Piece)
+        with pytest.raises(errors.RunnerLost, check=lambda error: "did not answer" in error.cause):
+            await events.receive()
+    assert runner.lost
+
+
+async def test_a_long_computation_is_no_silence() -> None:
+    """C15: a prompt may take minutes on a slow machine, and the process says so when it is asked."""
+    async with running(COMPUTES, heartbeat=(0.02, 20.0)) as runner, runner.generate(generate()) as events:
+        assert [type(event) async for event in events] == [wire.Piece, wire.Finished]
+
+
+async def test_a_request_that_is_left_before_it_was_sent_takes_no_memory_any_more() -> None:
+    """B10: the process reads nothing, as one that is busy, and its pipe holds far less than the prompt."""
+    script = "send(loaded)\nimport time\ntime.sleep(3600)"
+    async with running(script) as runner:
+        async with runner.generate(generate("x" * 300_000)):
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            for _ in range(20):
+                async with runner.generate(generate("y" * 1_000_000)):
+                    assert runner.queued_bytes > 1_000_000
+        assert runner.queued_bytes < 10_000
 
 
 async def test_unloading_ends_the_process_and_its_requests() -> None:

@@ -273,7 +273,7 @@ async def test_a_model_that_does_not_fit_beside_another_evicts_it(
     a, b = make_model("a"), make_model("b")
     async with scheduling() as scheduler:
         await pid_of(scheduler, a)
-        monkeypatch.setattr(host_memory, "available_bytes", lambda: 0 if scheduler._loaded else 1 << 40)
+        monkeypatch.setattr(host_memory, "available_bytes", lambda: (34 << 20) if scheduler._loaded else 1 << 40)
         await pid_of(scheduler, b)
         assert [row.model.name.model for row in scheduler.loaded()] == ["b"]
 
@@ -285,6 +285,20 @@ async def test_a_model_that_does_not_fit_alone_is_refused(model: Model, monkeypa
             errors.NotEnoughMemory, match=r"requires more system memory \(.+ MiB\) than is available \(1"
         ):
             await pid_of(scheduler, model)
+
+
+async def test_a_request_that_can_never_fit_sends_nobody_away(
+    make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B4: neither other models nor its own, which could have gone on serving smaller requests."""
+    a, b = make_model("a"), make_model("b", llama__context_length=2**31 - 1)
+    async with scheduling() as scheduler:
+        pids = [await pid_of(scheduler, model) for model in (a, b)]
+        monkeypatch.setattr(host_memory, "available_bytes", lambda: 2 << 30)
+        for options in (Options(num_ctx=2**31 - 1), Options(num_ctx=131072, num_batch=2_000_000_000)):
+            with pytest.raises(errors.NotEnoughMemory):
+                await pid_of(scheduler, b, options)
+        assert [await pid_of(scheduler, model) for model in (a, b)] == pids
 
 
 async def test_a_load_that_runs_out_of_memory_says_so(model: Model) -> None:
