@@ -51,19 +51,19 @@ def create(
     if experimental:
         raise CommandFailed("--experimental is not supported by pyollama")
     text, folder = read_modelfile(file)
-    with app().client() as client:
-        client.heartbeat()
-        request = prepare(client, text, folder, quiet=no_progress or as_json)
-        if draft_quantize and "draft_files" not in request:
-            raise CommandFailed("--draft-quantize requires a DRAFT model")
-        options = {"model": model, "quantize": quantize, "draft_quantize": draft_quantize}
-        request |= {key: value for key, value in options.items() if value}
-        try:
-            watch(client.create(**request), status_label, off=no_progress, as_json=as_json)
-        except ApiError as error:
-            if "path or Modelfile are required" not in str(error):
-                raise
-            raise CommandFailed("this server is too old for this pyollama: update the server") from error
+    client = app().client()
+    client.heartbeat()
+    request = prepare(client, text, folder, quiet=no_progress or as_json)
+    if draft_quantize and "draft_files" not in request:
+        raise CommandFailed("--draft-quantize requires a DRAFT model")
+    options = {"model": model, "quantize": quantize, "draft_quantize": draft_quantize}
+    request |= {key: value for key, value in options.items() if value}
+    try:
+        watch(client.create(**request), status_label, off=no_progress, as_json=as_json)
+    except ApiError as error:
+        if "path or Modelfile are required" not in str(error):
+            raise
+        raise CommandFailed("this server is too old for this pyollama: update the server") from error
 
 
 def read_modelfile(file: str | None) -> tuple[bytes, Path]:

@@ -56,13 +56,13 @@ def app() -> App:
 
 
 def pass_client(function: Callable[Concatenate[Client, P], R]) -> Callable[P, R]:
-    """Call with a Client whose server has answered; close it afterwards."""
+    """Call with a Client whose server has answered."""
 
     @wraps(function)
     def with_client(*args: P.args, **kwargs: P.kwargs) -> R:
-        with app().client() as client:
-            client.heartbeat()
-            return function(client, *args, **kwargs)
+        client = app().client()
+        client.heartbeat()
+        return function(client, *args, **kwargs)
 
     return with_client
 

@@ -12,8 +12,8 @@ def complete_model(ctx: click.Context, _param: click.Parameter, incomplete: str)
     from pyollama.cli.client import quietly
     from pyollama.cli.group import App
 
-    with ctx.ensure_object(App).client() as client:
-        models = (quietly(client.tags) or {}).get("models", [])
+    client = ctx.ensure_object(App).client()
+    models = (quietly(client.tags) or {}).get("models", [])
     return [model["name"] for model in models if model["name"].startswith(incomplete)]
 
 

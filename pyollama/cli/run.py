@@ -75,22 +75,22 @@ def run(model: str, prompt: tuple[str, ...], insecure: bool, no_pull: bool, no_p
     text = " ".join([*filter(None, [piped]), *prompt])
     once = Once(text, given["images"], given["stats_json"], given["truncate"], given["dimensions"], no_progress)
     interactive = piped is None and not prompt and not once.images and sys.stdout.isatty()
-    with app().client() as client:
-        client.heartbeat()
-        info = find_model(client, model, pull=not no_pull, insecure=insecure, quiet=no_progress)
-        capabilities = info.get("capabilities") or []
-        if asking.think is None and "thinking" in capabilities:
-            asking.think = True
-        if "embedding" in capabilities:
-            embed(client, asking, once)
-        elif "image" in capabilities:
-            raise CommandFailed("image generation models are not currently supported")
-        elif interactive:
-            from pyollama.cli.session.loop import talk
+    client = app().client()
+    client.heartbeat()
+    info = find_model(client, model, pull=not no_pull, insecure=insecure, quiet=no_progress)
+    capabilities = info.get("capabilities") or []
+    if asking.think is None and "thinking" in capabilities:
+        asking.think = True
+    if "embedding" in capabilities:
+        embed(client, asking, once)
+    elif "image" in capabilities:
+        raise CommandFailed("image generation models are not currently supported")
+    elif interactive:
+        from pyollama.cli.session.loop import talk
 
-            talk(client, asking, info, app().settings)
-        else:
-            answer_once(client, asking, once, multimodal=is_multimodal(info))
+        talk(client, asking, info, app().settings)
+    else:
+        answer_once(client, asking, once, multimodal=is_multimodal(info))
 
 
 def _asking(model: str, given: dict[str, Any]) -> Asking:

@@ -20,8 +20,8 @@ NEWEST = 5
 
 def print_version(app: App, *, as_json: bool) -> None:
     """Versions of server and client. A server that does not answer is worth a warning, never an error."""
-    with app.client() as client:
-        found = quietly(client.version)
+    client = app.client()
+    found = quietly(client.version)
     if as_json:
         click.echo(json.dumps(found if found is not None else {"client": __version__}))
         return
@@ -38,14 +38,14 @@ def print_version(app: App, *, as_json: bool) -> None:
 
 def print_screen(app: App) -> None:
     """Is a server there, what has it loaded, which models are new, how to go on."""
-    with app.client() as client:
-        found = quietly(client.version)
-        click.echo(f"pyollama {__version__}\n")
-        if found is None:
-            click.echo(f"No server answers at {client.base_url}. Start one with:\n\n  pyollama serve\n")
-        else:
-            click.echo(f"Server {found.get('pyollama') or found.get('version')} at {client.base_url}\n")
-            _print_models(client)
+    client = app.client()
+    found = quietly(client.version)
+    click.echo(f"pyollama {__version__}\n")
+    if found is None:
+        click.echo(f"No server answers at {client.base_url}. Start one with:\n\n  pyollama serve\n")
+    else:
+        click.echo(f"Server {found.get('pyollama') or found.get('version')} at {client.base_url}\n")
+        _print_models(client)
     click.echo('"pyollama run MODEL" starts a session, "pyollama help" lists all commands.')
 
 

@@ -18,7 +18,7 @@ from pyollama.cli.output import terminal
 from pyollama.cli.output.formats import human_bytes
 from pyollama.config import PREFIXES, lookup, problems
 
-_PACKAGES = ("click", "httpx", "hypercorn", "lark", "msgspec", "prompt-toolkit", "quart-trio", "trio")
+_PACKAGES = ("click", "hypercorn", "lark", "msgspec", "prompt-toolkit", "quart-trio", "trio")
 # Features the build may use: their name in the library's report, and in the kernel's list.
 _FEATURES = {"AVX": "avx", "AVX2": "avx2", "FMA": "fma", "F16C": "f16c", "AVX512": "avx512f"}
 

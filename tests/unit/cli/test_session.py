@@ -47,12 +47,11 @@ class Session:
 
 
 @pytest.fixture
-def client(api: Any) -> Iterator[Client]:
+def client(api: Any) -> Client:
     api.stream("/api/chat", *ANSWER)
     api.answer("POST", "/api/show", {"capabilities": ["completion"]})
     api.stream("/api/generate", {"done": True})
-    with Client(Address.parse(api.url)) as client:
-        yield client
+    return Client(Address.parse(api.url))
 
 
 @pytest.fixture
@@ -105,7 +104,7 @@ def test_an_error_about_thinking_is_its_text(session: Session, capsys: Captured)
 
 def test_a_lost_server_ends_the_session(session: Session, client: Client) -> None:
     session.chat.client = Client(Address.parse("127.0.0.1:1"))
-    with session.chat.client, pytest.raises(ServerUnreachable):
+    with pytest.raises(ServerUnreachable):
         session.enter("hi")
 
 

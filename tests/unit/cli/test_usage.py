@@ -193,5 +193,6 @@ def test_list_imports_no_more_than_a_client(cli: Cli) -> None:
     code = "import sys\nfrom pyollama.cli import main\nmain.run(['--host=127.0.0.1:1', 'list'])\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.splitlines()[-1].split())
-    heavy = {"numpy", "quart", "trio", "prompt_toolkit", "lark", "pyollama.server", "pyollama.native._engine"}
+    heavy = {"httpx", "trio", "urllib.request", "numpy", "quart", "prompt_toolkit", "lark", "msgspec", "logging"}
+    heavy |= {"pyollama.server", "pyollama.native._engine"}
     assert not heavy & loaded
