@@ -137,6 +137,13 @@ class StoreError(PyollamaError):
     """The file system refused something: full disk, permissions. The text is the system's, with the path."""
 
 
+class NotRegular(StoreError):
+    """A pipe, a socket or a device where a file must be."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path}: not a regular file")
+
+
 # --- model files ------------------------------------------------------------------------------------------------------
 
 
@@ -157,6 +164,13 @@ class NotGGUF(GGUFError):
 
 class ModelfileError(BadRequest):
     """A Modelfile that does not parse; the text carries line and column."""
+
+
+class ServerPath(BadRequest):
+    """A path of this machine from a client of another one (api.md D7)."""
+
+    def __init__(self, value: str) -> None:
+        super().__init__(f"paths on the server are accepted from the same machine only: {value}")
 
 
 class CreateError(PyollamaError):

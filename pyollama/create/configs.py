@@ -60,7 +60,7 @@ def build_config(spec: CreateSpec, base: Config, facts: Sequence[GGUFFacts]) -> 
 def _describe(config: Config, facts: Sequence[GGUFFacts]) -> None:
     weights = facts[0]
     config.model_family = weights.architecture
-    config.model_families = list(dict.fromkeys(part.architecture for part in facts))
+    config.model_families = [part.architecture for part in facts]
     config.model_type = parameter_size(weights.parameter_count)
     config.file_type = file_type_name(weights.file_type)
     built_in = _BUILT_IN.get(weights.architecture, _NOTHING)
@@ -71,7 +71,8 @@ def _describe(config: Config, facts: Sequence[GGUFFacts]) -> None:
 def _override(config: Config, spec: CreateSpec) -> None:
     info = spec.info
     config.capabilities = [*(config.capabilities or []), *info.get("capabilities", [])]
-    config.model_family = info.get("model_family") or config.model_family
+    if family := info.get("model_family"):
+        config.model_family, config.model_families = family, [family, *(config.model_families or [])]
     config.base_name = info.get("base_name") or config.base_name
     config.file_type = info.get("quantization_level") or config.file_type
     config.model_type = info.get("parameter_size") or config.model_type

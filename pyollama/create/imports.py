@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,13 +17,13 @@ from pyollama.create.sources import (
     check_adapter,
     check_kinds,
     examine,
-    find,
     refuse_safetensors,
     starts_as_gguf,
 )
 from pyollama.errors import CreateError, InvalidDigest
 from pyollama.store import BlobStore, Digest, Layer
 from pyollama.store.facts import GGUFFacts
+from pyollama.store.files import open_regular, system_errors
 from pyollama.store.guard import Pins
 from pyollama.store.manifests import LAYER_PREFIX
 
@@ -35,13 +36,28 @@ class Workspace:
     pins: Pins
     made: set[Digest] = field(default_factory=set)
 
-    def add_file(self, path: Path) -> Digest:
-        """The blob of a file on this machine. One of our own blobs is taken as it is."""
+    def add_file(self, path: Path) -> Generator[Progress, None, Digest]:
+        """The blob of a file on this machine. One of our own blobs is taken as it is. StoreError."""
         if own := self._own_blob(path):
             return own
-        digest, is_new = self.blobs.add_file(path, pins=self.pins)
+        with system_errors(path), open_regular(path) as file, self.blobs.writer(pins=self.pins) as writer:
+            total = os.fstat(file.fileno()).st_size
+            for done in writer.copy(file):
+                yield Progress("validating GGUF model", NO_DIGEST, total, done)
+            digest, is_new = writer.commit()
         if is_new:
             self.made.add(digest)
+        return digest
+
+    def find(self, text: str, *, missing_status: int) -> Digest:
+        """The uploaded blob that a request names. CreateError with ``missing_status`` if it is malformed or missing."""
+        try:
+            digest = Digest.parse(text)
+        except InvalidDigest as error:
+            raise CreateError(str(error), missing_status) from error
+        self.pins.add(digest)
+        if not self.blobs.reuse(digest):
+            raise CreateError(f"open {self.blobs.path(digest)}: no such file or directory", missing_status)
         return digest
 
     def add_bytes(self, data: bytes) -> tuple[Digest, bool]:
@@ -68,41 +84,33 @@ class Imported:
     facts: list[GGUFFacts]
 
 
-def uploaded(files: Mapping[str, str], work: Workspace, *, missing_status: int) -> dict[str, Path]:
-    """The paths of blobs that a request names. CreateError if one is not there; pinned otherwise."""
-    refuse_safetensors(files)
-    paths = {}
-    for name, text in files.items():
-        digest, paths[name] = find(text, work.blobs, missing_status=missing_status)
-        work.pins.add(digest)
-    return paths
-
-
-def local(paths: Sequence[Path], work: Workspace) -> dict[str, Path]:
-    """Files of this machine, copied into the store; only what begins like a GGUF file is."""
+def local(paths: Sequence[Path], work: Workspace) -> Generator[Progress, None, dict[str, str]]:
+    """Files of this machine, copied into the store if they begin as GGUF files do: names and digests."""
     refuse_safetensors(path.name for path in paths)
     for path in paths:
         if not starts_as_gguf(path):
             raise CreateError("supplied file was not in GGUF format")
     names = [path.name for path in paths]
-    return {
-        path.name if names.count(path.name) == 1 else str(path): work.blobs.path(work.add_file(path)) for path in paths
-    }
+    files = {}
+    for path in paths:
+        name = path.name if names.count(path.name) == 1 else str(path)
+        files[name] = str((yield from work.add_file(path)))
+    return files
 
 
-def import_models(paths: Mapping[str, Path], work: Workspace) -> Generator[Progress, None, Imported]:
-    """Check the weights of a new model and recognise its chat template. A generator of progress."""
-    check_kinds(paths)
+def import_models(files: Mapping[str, str], work: Workspace) -> Generator[Progress, None, Imported]:
+    """Check the weights of a new model, blobs by name, and recognise its chat template."""
+    refuse_safetensors(files)
+    check_kinds(files, work.blobs)
     sources = []
-    for name in sorted(paths):
-        sources.append(examine(name, paths[name]))
+    for name in sorted(files):
         yield Progress("parsing GGUF")
+        digest = work.find(files[name], missing_status=500)
+        sources.append(examine(name, digest, work.blobs.path(digest)))
     if all(source.kind == "adapter" for source in sources):
         raise CreateError(f"{sources[0].name} is an adapter: the model it belongs to is missing")
     template = _recognise(sources)
     sources = yield from _merged(sources, work)
-    for source in sources:
-        yield Progress("validating GGUF model", NO_DIGEST, source.size, source.size)
     yield Progress("verifying conversion")
     layers: list[Planned] = [_layer(source, work) for source in sources]
     if template:
@@ -112,17 +120,19 @@ def import_models(paths: Mapping[str, Path], work: Workspace) -> Generator[Progr
 
 
 def import_adapters(
-    paths: Mapping[str, Path], architecture: str, work: Workspace
+    files: Mapping[str, str], architecture: str, work: Workspace
 ) -> Generator[Progress, None, list[Planned]]:
-    """Check the adapter of a new model whose weights have this architecture. A generator of progress."""
-    check_kinds(paths)
-    if len(paths) > 1:
+    """Check the adapter of a new model, a blob by name, whose weights have this architecture."""
+    refuse_safetensors(files)
+    check_kinds(files, work.blobs)
+    if len(files) > 1:
         raise CreateError("only one adapter is currently supported")
     layers: list[Planned] = []
-    for name, path in paths.items():
-        adapter = examine(name, path)
-        check_adapter(adapter, architecture)
+    for name, text in files.items():
         yield Progress("parsing GGUF")
+        digest = work.find(text, missing_status=400)
+        adapter = examine(name, digest, work.blobs.path(digest))
+        check_adapter(adapter, architecture)
         layers.append(_layer(adapter, work))
     return layers
 
@@ -143,12 +153,12 @@ def _merged(sources: Sequence[Source], work: Workspace) -> Generator[Progress, N
             digest, is_new = writer.commit()
         if is_new:
             work.made.add(digest)
-        whole.append(examine(shards[0].name, work.blobs.path(digest)))
+        whole.append(examine(shards[0].name, digest, work.blobs.path(digest)))
     return whole
 
 
 def _layer(source: Source, work: Workspace) -> Stored:
-    layer = Layer(LAYER_PREFIX + source.kind, source.digest, source.size, from_=source.name)
+    layer = Layer(LAYER_PREFIX + source.kind, source.digest, source.size)
     return Stored(layer, is_new=source.digest in work.made)
 
 

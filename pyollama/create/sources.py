@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyollama.errors import CreateError, GGUFError, InvalidDigest, NotGGUF, NotSupported
+from pyollama.errors import CreateError, GGUFError, InvalidDigest, NotGGUF, NotRegular, NotSupported
 from pyollama.store import Digest
 from pyollama.store.blobs import BlobStore
 from pyollama.store.facts import GGUFFacts, read_header
+from pyollama.store.files import open_regular
 
 MAGIC = b"GGUF"
 
@@ -19,15 +20,12 @@ class Source:
     """A blob that a create was given: what the user calls it, where it lies, what it is. ``size`` in bytes."""
 
     name: str
+    digest: Digest
     path: Path
     size: int
     kind: str  # model, adapter or projector
     facts: GGUFFacts
     split: tuple[int, int | None]  # number of shards (0 or 1: not split), index of this one
-
-    @property
-    def digest(self) -> Digest:
-        return Digest.parse(self.path.name)
 
 
 def refuse_safetensors(names: Iterable[str]) -> None:
@@ -35,26 +33,23 @@ def refuse_safetensors(names: Iterable[str]) -> None:
         raise NotSupported("converting safetensors")
 
 
-def check_kinds(paths: Mapping[str, Path]) -> None:
-    """Refuse a set of files, by name, in which nothing looks like weights: ``unknown type``."""
-    if not any(name.endswith(".gguf") or starts_as_gguf(path) for name, path in paths.items()):
+def check_kinds(files: Mapping[str, str], blobs: BlobStore) -> None:
+    """Refuse a set of blobs, by name, in which nothing looks like weights: ``unknown type``."""
+    if not any(name.endswith(".gguf") or _may_be_gguf(text, blobs) for name, text in files.items()):
         raise CreateError("unknown type")
 
 
-def find(text: str, blobs: BlobStore, *, missing_status: int) -> tuple[Digest, Path]:
-    """The uploaded blob that a request names. CreateError with ``missing_status`` if it is malformed or not there."""
+def _may_be_gguf(text: str, blobs: BlobStore) -> bool:
+    """Not if it is seen to be something else; whether it is there at all is another question."""
     try:
         digest = Digest.parse(text)
-    except InvalidDigest as error:
-        raise CreateError(str(error), missing_status) from error
-    path = blobs.path(digest)
-    if not blobs.reuse(digest):
-        raise CreateError(f"open {path}: no such file or directory", missing_status)
-    return digest, path
+    except InvalidDigest:
+        return True
+    return not blobs.has(digest) or starts_as_gguf(blobs.path(digest))
 
 
-def examine(name: str, path: Path) -> Source:
-    """Check the header of a blob. GGUFError and CreateError name it as the user did."""
+def examine(name: str, digest: Digest, path: Path) -> Source:
+    """Check the header of the blob ``digest`` at ``path``. GGUFError and CreateError name it as the user did."""
     try:
         with read_header(path) as header:
             facts = GGUFFacts.of_header(header)
@@ -65,7 +60,7 @@ def examine(name: str, path: Path) -> Source:
         raise CreateError("supplied file was not in GGUF format") from error
     except GGUFError as error:
         raise GGUFError(name, error.offset, error.reason) from error
-    return Source(name, path, size, kind, facts, split)
+    return Source(name, digest, path, size, kind, facts, split)
 
 
 def check_adapter(adapter: Source, model_architecture: str) -> None:
@@ -94,7 +89,7 @@ def _split(keys: Mapping[str, object], architecture: str) -> tuple[int, int | No
 
 def starts_as_gguf(path: Path) -> bool:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return file.read(len(MAGIC)) == MAGIC
-    except OSError:
+    except (OSError, NotRegular):
         return False

@@ -13,7 +13,7 @@ from pyollama.create.progress import NO_DIGEST, Progress
 from pyollama.create.sources import Source
 from pyollama.errors import CreateError
 from pyollama.native.gguf_types import TENSOR_TYPES, VALUE_TYPES
-from pyollama.store.blobs import CHUNK_BYTES, BlobWriter
+from pyollama.store.blobs import PIECE_BYTES, BlobWriter
 from pyollama.store.facts import read_header
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def merge(shards: Sequence[Source], writer: BlobWriter) -> Iterator[Progress]:
                 for tensor in header.tensors:
                     file.seek(tensor.offset)
                     left = tensor.n_bytes
-                    while left and (chunk := file.read(min(left, CHUNK_BYTES))):
+                    while left and (chunk := file.read(min(left, PIECE_BYTES))):
                         writer.write(chunk)
                         left -= len(chunk)
                         done += len(chunk)

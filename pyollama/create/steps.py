@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import ExitStack
 
 from modelfile_grammar.template import Template, TemplateError
 from pyollama.create import quantize
 from pyollama.create.configs import build_config, default_stop
-from pyollama.create.imports import Imported, Workspace, import_adapters, import_models, local, uploaded
+from pyollama.create.imports import Imported, Workspace, import_adapters, import_models, local
 from pyollama.create.layers import Planned, Stored, apply, inherited
 from pyollama.create.progress import Progress
 from pyollama.create.spec import CreateSpec
 from pyollama.errors import BlobNotFound, CreateError, GGUFError, PyollamaError
-from pyollama.store import Config, Digest, Layer, Manifest, Model, ModelName, Store, strip_source_suffix
+from pyollama.store import BlobStore, Config, Digest, Layer, Manifest, Model, ModelName, Store, strip_source_suffix
 from pyollama.store.facts import GGUFFacts, gguf_facts, read_header
 from pyollama.store.manifests import CONFIG_TYPE, LAYER_PREFIX
 
 _log = logging.getLogger(__name__)
 
 
-def create(store: Store, spec: CreateSpec) -> Iterator[Progress]:
+def create(store: Store, spec: CreateSpec) -> Generator[Progress, None, None]:
     """Make a model. The last status is ``success``; any failure before it leaves the store as it was.
 
-    Blocks, for as long as large files take: run each step in a thread. Closing the generator is a failure too.
+    Blocks: take the steps in a thread, each is some megabytes of a file at most. Closing the generator is a failure.
 
     Raises:
         BadRequest, CreateError, GGUFError: the request or a file is wrong.
@@ -49,13 +49,15 @@ def _steps(store: Store, spec: CreateSpec, name: ModelName, work: Workspace) -> 
     """All up to the manifest. Its value: the digests of the manifest that was replaced."""
     _check_template(spec)
     base = _open_base(store, spec.from_, work) if spec.from_ else None
-    files = {} if base else {**uploaded(spec.files or {}, work, missing_status=500), **local(spec.local_files, work)}
-    adapters = uploaded(spec.adapters or {}, work, missing_status=400) | local(spec.local_adapters, work)
     if spec.from_text:
         yield Progress("parsing modelfile")
-    origin = _inherit(base) if base else (yield from import_models(files, work))
+    if base:
+        origin = _inherit(base, work.blobs)
+    else:
+        files = (spec.files or {}) | (yield from local(spec.local_files, work))
+        origin = yield from import_models(files, work)
     layers = list(origin.layers)
-    if adapters:
+    if adapters := (spec.adapters or {}) | (yield from local(spec.local_adapters, work)):
         layers += yield from import_adapters(adapters, origin.facts[0].architecture if origin.facts else "", work)
     if spec.quantize:
         _check_quantize(spec.quantize, layers, work)
@@ -119,13 +121,14 @@ def _open_base(store: Store, given: str, work: Workspace) -> Model:
     return base
 
 
-def _inherit(base: Model) -> Imported:
+def _inherit(base: Model, blobs: BlobStore) -> Imported:
     facts: list[GGUFFacts] = []
-    for path in (*base.model_paths, *base.projector_paths):
-        try:
-            facts.append(gguf_facts(Digest.parse(path.name), path))
-        except GGUFError as error:
-            _log.warning("%s: %s", base.name, error)
+    for kind in ("model", "projector"):
+        for layer in base.layers_of(kind):
+            try:
+                facts.append(gguf_facts(layer.digest, blobs.path(layer.digest)))
+            except GGUFError as error:
+                _log.warning("%s: %s", base.name, error)
     return Imported(inherited(base), base.parameters, facts)
 
 

@@ -11,15 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from pyollama.errors import BlobNotFound, DigestMismatch, StoreError
+from pyollama.errors import BlobNotFound, DigestMismatch
 from pyollama.store.digests import Digest
-from pyollama.store.files import make_directories, rename_into_place, system_errors
+from pyollama.store.files import make_directories, open_regular, read_regular, rename_into_place, system_errors
 from pyollama.store.guard import Guard, Pins
 
 if sys.platform == "linux":
     import fcntl
 
-CHUNK_BYTES = 1 << 20
+PIECE_BYTES = 4 << 20  # what is copied between two chances to give up
 TEMPORARY_PREFIX = "sha256-tmp-"  # no valid digest name, so Ollama's own pruning sees garbage
 _BINARY = getattr(os, "O_BINARY", 0)
 _FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file
@@ -45,10 +45,11 @@ class BlobStore:
 
     def read(self, digest: Digest, *, limit: int) -> bytes:
         """The content of a small blob. BlobNotFound; StoreError beyond ``limit`` bytes or if it cannot be read."""
-        if (size := self.size(digest)) > limit:
-            raise StoreError(f"{self.path(digest)}: {size} bytes are more than the {limit} allowed for this layer")
         with system_errors(self.path(digest)):
-            return self.path(digest).read_bytes()
+            try:
+                return read_regular(self.path(digest), limit)
+            except FileNotFoundError:
+                raise BlobNotFound(str(digest)) from None
 
     @contextlib.contextmanager
     def pin(self, digest: Digest) -> Iterator[None]:
@@ -77,11 +78,10 @@ class BlobStore:
             return writer.commit()
 
     def add_file(self, source: Path, *, pins: Pins | None = None) -> tuple[Digest, bool]:
-        """Store a copy of a file, sharing its blocks where the file system can. The file itself stays as it is."""
-        with system_errors(source), source.open("rb") as file, self.writer(pins=pins) as writer:
-            if not writer.clone(file):
-                while chunk := file.read(CHUNK_BYTES):
-                    writer.write(chunk)
+        """Store a copy of a file. The file itself stays as it is. NotRegular, StoreError."""
+        with system_errors(source), open_regular(source) as file, self.writer(pins=pins) as writer:
+            for _ in writer.copy(file):
+                pass
             return writer.commit()
 
     def reuse(self, digest: Digest) -> bool:
@@ -138,17 +138,28 @@ class BlobWriter:
                 view = view[self._file.write(view) :]
         self._hash.update(chunk)
 
-    def clone(self, source: BinaryIO) -> bool:
-        """Make the content that of ``source`` without copying; False if the file system cannot."""
+    def copy(self, source: BinaryIO) -> Iterator[int]:
+        """Make the content that of ``source``, sharing its blocks where the file system can; the bytes done so far."""
+        done = 0
+        if self._clone(source):
+            with self._temporary.open("rb") as clone:  # hashed after the clone, so the source may change meanwhile
+                while piece := clone.read(PIECE_BYTES):
+                    self._hash.update(piece)
+                    done += len(piece)
+                    yield done
+            return
+        while piece := source.read(PIECE_BYTES):
+            self.write(piece)
+            done += len(piece)
+            yield done
+
+    def _clone(self, source: BinaryIO) -> bool:
         if sys.platform != "linux":
             return False
         try:
             fcntl.ioctl(self._file.fileno(), _FICLONE, source.fileno())
         except OSError:
             return False
-        with self._temporary.open("rb") as copy:  # hashed after the clone, so the source may change meanwhile
-            while chunk := copy.read(CHUNK_BYTES):
-                self._hash.update(chunk)
         return True
 
     def commit(self) -> tuple[Digest, bool]:

@@ -1,14 +1,19 @@
-"""Durable files: what is renamed into place is on the disk, whole, and so is its directory entry."""
+"""Files of the disk: opened without ever waiting, written so that what has its name is whole and durable."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
-from pyollama.errors import StoreError
+from pyollama.errors import NotRegular, StoreError
+
+_READ = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY"))
 
 
 @contextlib.contextmanager
@@ -19,6 +24,39 @@ def system_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         where = error.filename if isinstance(error.filename, str) else path
         raise StoreError(f"{where}: {(error.strerror or str(error)).lower()}") from error
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file for reading. To open a pipe would wait for its writer, and some devices have no end.
+
+    Raises:
+        NotRegular: it is a pipe, a socket or a device.
+        OSError: it is a directory, or cannot be opened.
+    """
+    _check_regular(path, path.stat())  # some devices do something when they are opened
+    fd = os.open(path, _READ)
+    try:
+        _check_regular(path, os.fstat(fd))
+        return os.fdopen(fd, "rb")
+    except BaseException:
+        os.close(fd)
+        raise
+
+
+def read_regular(path: Path, limit: int) -> bytes:
+    """The content of a file. NotRegular, OSError; StoreError if it has more than ``limit`` bytes."""
+    with open_regular(path) as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise StoreError(f"{path}: more than the {limit} bytes allowed")
+    return content
+
+
+def _check_regular(path: Path, status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise NotRegular(str(path))
 
 
 def make_directories(path: Path) -> None:

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import msgspec
 
-from pyollama.errors import BrokenManifest, InvalidDigest, InvalidName, ModelNotFound, StoreError
+from pyollama.errors import BrokenManifest, InvalidDigest, InvalidName, ModelNotFound, NotRegular, StoreError
 from pyollama.store import gojson
 from pyollama.store.digests import Digest
-from pyollama.store.files import system_errors, write_atomically
+from pyollama.store.files import open_regular, system_errors, write_atomically
 from pyollama.store.names import ModelName
 
 MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
@@ -114,11 +114,13 @@ class ManifestStore:
         path = self.path(name)
         with system_errors(path):
             try:
-                with path.open("rb") as file:
-                    raw = file.read(MAX_MANIFEST_BYTES + 1)
+                with open_regular(path) as file:
                     modified_ns = os.fstat(file.fileno()).st_mtime_ns
+                    raw = file.read(MAX_MANIFEST_BYTES + 1)
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 raise ModelNotFound(name.shortest()) from None
+            except NotRegular as error:
+                raise BrokenManifest(str(path), "it is not a regular file") from error
         if len(raw) > MAX_MANIFEST_BYTES:
             raise BrokenManifest(str(path), f"it is larger than {MAX_MANIFEST_BYTES} bytes")
         return Manifest.parse(raw, str(path)), modified_ns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pyollama.errors import PyollamaError, StoreError
+from pyollama.errors import InvalidName, PyollamaError, StoreError
 from pyollama.store.blobs import BlobStore
 from pyollama.store.capabilities import (
     ActiveTemplate,
@@ -62,6 +63,10 @@ class Model:
     def layers(self) -> tuple[Layer, ...]:
         return self.manifest.layers
 
+    def layers_of(self, *kinds: str) -> list[Layer]:
+        """The layers of some kinds (``model``, ``template``, ...) in their order."""
+        return [layer for layer in self.layers if layer.kind in kinds]
+
     # --- layers -------------------------------------------------------------------------------------------------------
 
     @cached_property
@@ -92,7 +97,7 @@ class Model:
 
     @cached_property
     def licenses(self) -> list[str]:
-        return [self._text(layer) for layer in self._all("license")]
+        return [self._text(layer) for layer in self.layers_of("license")]
 
     @cached_property
     def parameters(self) -> dict[str, Any]:
@@ -123,9 +128,14 @@ class Model:
 
     @property
     def parent_model(self) -> str:
-        """Where the weights were taken from: a model's name, or the name of an imported file."""
-        layers = self._all("model")
-        return layers[-1].from_ if layers else ""
+        """The name of the model that the weights were taken from, empty for those of a file.
+
+        Some manifests name the file, and clients send this back as ``from``. Models are named with their tag.
+        """
+        for layer in self.layers_of("model")[-1:]:
+            with contextlib.suppress(InvalidName):
+                return layer.from_ if ":" in layer.from_ and ModelName.parse(layer.from_) else ""
+        return ""
 
     @property
     def is_remote(self) -> bool:
@@ -197,21 +207,18 @@ class Model:
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
-    def _all(self, *kinds: str) -> list[Layer]:
-        return [layer for layer in self.layers if layer.kind in kinds]
-
     def _paths(self, kind: str) -> list[Path]:
-        return [self._blobs.path(layer.digest) for layer in self._all(kind)]
+        return [self._blobs.path(layer.digest) for layer in self.layers_of(kind)]
 
     def _text(self, layer: Layer) -> str:
         return self._blobs.read(layer.digest, limit=MAX_TEXT_LAYER_BYTES).decode("utf-8", "replace")
 
     def _last_text(self, *kinds: str) -> str | None:
-        layers = self._all(*kinds)
+        layers = self.layers_of(*kinds)
         return self._text(layers[-1]) if layers else None
 
     def _last_json(self, kind: str, wanted: type) -> Any:
-        for layer in self._all(kind)[-1:]:
+        for layer in self.layers_of(kind)[-1:]:
             raw = self._blobs.read(layer.digest, limit=MAX_JSON_LAYER_BYTES)
             try:
                 value = json.loads(raw)
@@ -223,7 +230,7 @@ class Model:
         return wanted()
 
     def _facts(self, kind: str) -> GGUFFacts | None:
-        for layer in self._all(kind)[-1:]:
+        for layer in self.layers_of(kind)[-1:]:
             try:
                 return gguf_facts(layer.digest, self._blobs.path(layer.digest))
             except PyollamaError as error:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from modelfile_grammar import PARAMETERS, Command, parameter_commands, print_modelfile
-from modelfile_grammar.words import ROLES
 from pyollama.errors import PyollamaError
 from pyollama.store import gojson
 from pyollama.store.capabilities import DEFAULT_TEMPLATE
@@ -45,22 +44,19 @@ def show(
         go_template: the setting that forces one of two templates.
     """
     system = system or model.system or ""
-    config = model.config
     answer: dict[str, Any] = {
         "license": "\n".join(model.licenses),
         "modelfile": modelfile_text(model, system=system, options=options),
         "parameters": parameters_text(model.parameters),
-        "template": model.active_template(go_template).text if model.template or _jinja(model) else "",
+        "template": model.active_template(go_template).text,
         "system": system,
-        "renderer": config.renderer,
-        "parser": config.parser,
-        "requires": config.requires,
         "details": shown_details(model),
         "messages": [{"role": m.get("role", ""), "content": m.get("content", "")} for m in model.messages],
         "model_info": {},
         "projector_info": projector_info(model, verbose=verbose),
         "tensors": [],
         "capabilities": sorted(model.capabilities(go_template)),
+        "requires": model.config.requires,
     }
     if model.facts():
         with model.header() as header:
@@ -94,7 +90,7 @@ def modelfile_text(model: Model, *, system: str | None = None, options: Mapping[
     commands += parameter_commands({key: value for key, value in parameters.items() if value is not None})
     commands += [Command("license", text) for text in model.licenses]
     messages = ((str(m.get("role", "")).lower(), str(m.get("content", ""))) for m in model.messages)
-    commands += [Command("message", content, role=role) for role, content in messages if role in ROLES]
+    commands += [Command("message", content, role=role) for role, content in messages if role.isalpha()]
     return _HEAD.format(name=model.name.shortest()) + print_modelfile(commands)
 
 
@@ -129,11 +125,6 @@ def tensors(header: Header) -> list[dict[str, Any]]:
     return [{"name": tensor.name, "type": tensor.type, "shape": list(tensor.shape)} for tensor in header.tensors]
 
 
-def _jinja(model: Model) -> bool:
-    facts = model.facts()
-    return bool(facts and facts.chat_template)
-
-
 def _plain(value: Any, verbose: bool) -> Any:
     if isinstance(value, bool | int | str):
         return value
@@ -151,6 +142,8 @@ def _shortest(value: float) -> float:
 
 
 def _go(value: Any) -> str:
+    if value is None:
+        return "<nil>"
     if isinstance(value, str):
         return '"' + "".join(map(_go_character, value)) + '"'
     if isinstance(value, bool):

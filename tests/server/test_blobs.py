@@ -31,10 +31,16 @@ def test_a263_a265_a266_first_stored_then_known(server: ServerProcess, content: 
     assert server.http.post(path).status_code == 200  # the body is not needed any more
 
 
-@pytest.mark.parametrize("digest", ["sha256:12", "md5:" + "0" * 64, "x", "..%2f..%2fetc", "sha256:" + "g" * 64])
+@pytest.mark.parametrize("digest", ["sha256:12", "md5:" + "0" * 64, "x", "sha256:" + "g" * 64])
 def test_a264_a268_malformed_digests(server: ServerProcess, digest: str) -> None:
     assert server.http.head(f"/api/blobs/{digest}").status_code == 400
     assert refusal(server.http.post(f"/api/blobs/{digest}", content=b"x")) == (400, "invalid digest format")
+
+
+@pytest.mark.parametrize("path", ["a/b", "..%2f..%2fetc", ""])
+def test_a_digest_is_one_part_of_the_path(server: ServerProcess, path: str) -> None:
+    answer = server.http.post(f"/api/blobs/{path}", content=b"x")
+    assert (answer.status_code, answer.text) == (404, "404 page not found")
 
 
 def test_a267_another_content_is_refused_and_not_kept(server: ServerProcess, content: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,14 @@ def test_a233_the_older_name_field(server: ServerProcess) -> None:
     assert show(server, "older")["details"]["family"] == "llama"
 
 
+def test_answers_that_are_no_stream_name_no_charset(server: ServerProcess) -> None:
+    done, refused = (
+        server.post("/api/create", model="quiet", stream=False, **FROM),
+        server.post("/api/create", model="x"),
+    )
+    assert (done.headers["content-type"], refused.headers["content-type"]) == ("application/json",) * 2
+
+
 def test_a235_something_to_create_from_is_needed(server: ServerProcess) -> None:
     answer = server.post("/api/create", model="nothing")
     assert refusal(answer) == (400, "neither 'from' or 'files' was specified")
@@ -77,7 +86,12 @@ def test_a240_a_file_that_is_no_gguf(server: ServerProcess) -> None:
 @pytest.mark.parametrize("stream", [True, False])
 def test_a241_a_digest_that_was_not_uploaded(server: ServerProcess, stream: bool) -> None:
     answer = server.post("/api/create", model="refused", stream=stream, files={"a.gguf": "sha256:" + "0" * 64})
-    assert refusal(answer)[0] == 500
+    if stream:  # as Ollama: the file is looked for when its line was sent
+        parsing, error = (json.loads(line) for line in answer.text.splitlines())
+        assert (answer.status_code, parsing) == (200, {"status": "parsing GGUF"})
+        assert error["error"].endswith("no such file or directory")
+    else:
+        assert refusal(answer)[0] == 500
 
 
 def test_a250_a_bad_template(server: ServerProcess) -> None:
@@ -130,7 +144,7 @@ def test_a257_the_path_of_a_modelfile(server: ServerProcess, tmp_path: Path) -> 
 
 def test_a257_the_path_may_start_at_home(server: ServerProcess) -> None:
     answer = server.post("/api/create", model="pathed", path="~/no-such-folder/Modelfile")
-    assert refusal(answer)[1].endswith("No such file or directory")
+    assert refusal(answer)[1].endswith("no such file or directory")
 
 
 def test_a258_a_path_that_cannot_be_read(server: ServerProcess, tmp_path: Path) -> None:

@@ -20,14 +20,14 @@ _BATCH_BYTES = 1 << 20  # written and hashed per visit to a thread
 blueprint = Blueprint("blobs", __name__)
 
 
-@blueprint.route("/api/blobs/<path:digest>", methods=["HEAD"])
+@blueprint.route("/api/blobs/<digest>", methods=["HEAD"])
 async def head(digest: str) -> Response:
     if not services().store.blobs.has(Digest.parse(digest)):
         raise BlobNotFound(digest)
     return answers.empty()
 
 
-@blueprint.post("/api/blobs/<path:digest>")
+@blueprint.post("/api/blobs/<digest>")
 async def upload(digest: str) -> Response:
     """201: stored now. 200: was there already, and the body is not looked at."""
     expected = Digest.parse(digest)

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
-from pathlib import Path
+from collections.abc import AsyncIterator, Generator
 
 import msgspec
-import trio
 from quart import Blueprint
 from quart_trio.wrappers import TrioResponse as Response
 
-from pyollama.create import CreateSpec, Progress, create, spec_from_modelfile
-from pyollama.errors import BadRequest, CreateError, InvalidName, PyollamaError
+from pyollama.create import CreateSpec, Progress, create, read_modelfile, spec_from_modelfile
+from pyollama.errors import BadRequest, InvalidName, PyollamaError, ServerPath
 from pyollama.server import answers
 from pyollama.server.bodies import read
 from pyollama.server.connection import current
 from pyollama.server.dialects.ollama.encoder import error_line
 from pyollama.server.lookup import named
 from pyollama.server.services import services
+from pyollama.server.work import Work, begin
+from pyollama.store import Store
 from pyollama.wire.chat import Message
 from pyollama.wire.ollama import CreateRequest, ProgressLine
 
-_AHEAD = 16  # status lines that may wait for the client
-
-log = logging.getLogger("pyollama.server")
-
 blueprint = Blueprint("create", __name__)
+
+
+@blueprint.after_request
+async def without_charset(response: Response) -> Response:
+    """As Ollama says it on paths that stream."""
+    if response.mimetype == "application/json":
+        response.content_type = "application/json"
+    return response
 
 
 @blueprint.post("/api/create")
@@ -35,37 +37,29 @@ async def create_model() -> Response:
     call = await read(CreateRequest)
     if call.remote_host:
         raise BadRequest("bad remote")
-    spec = await trio.to_thread.run_sync(_spec, call)
-    spec.check()
-    records = await _in_thread(current().exit_stack, create(services().store, spec))
-    first = await _next(records)
-    if call.stream is not False:
-        return Response(_lines(first, records), content_type=answers.NDJSON)
-    last = first
-    while (record := await _next(records)) is not None:
-        last = record
-    return answers.json(_line(last) if last else {})
+    steps = _steps(call, services().store, is_local=current().is_local)
+    work = await current().exit_stack.enter_async_context(begin(steps, _replaces))
+    if call.stream is False:
+        last = await work.last()
+        return answers.json(_line(last) if last else {})
+    first = await work.next()
+    return Response(_lines(first, work), content_type=answers.NDJSON)
 
 
-def _spec(call: CreateRequest) -> CreateSpec:
-    """What is asked for; fields of the object form win over the text. Reads files, so it runs in a thread."""
+def _steps(call: CreateRequest, store: Store, *, is_local: bool) -> Generator[Progress, None, None]:
+    yield from create(store, _spec(call, store, is_local=is_local))
+
+
+def _spec(call: CreateRequest, store: Store, *, is_local: bool) -> CreateSpec:
+    """What is asked for; fields of the object form win over the text."""
     given = _given(call)
-    text, folder = _modelfile(call)
+    if call.path and not call.modelfile and not is_local:
+        raise ServerPath(call.path)
+    text, folder = read_modelfile(call.modelfile or "", call.path or "")
     if not text:
         return given
-    return spec_from_modelfile(text, base_dir=folder, store=services().store, name=given.name).overridden_by(given)
-
-
-def _modelfile(call: CreateRequest) -> tuple[str, Path]:
-    """The Modelfile's text, empty if there is none, and the folder that its relative paths start from."""
-    if call.modelfile or not call.path:
-        return call.modelfile or "", Path.cwd()
-    path = Path(call.path).expanduser()
-    try:
-        return path.read_text("utf-8"), path.parent
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise CreateError(f"error reading modelfile: {call.path}: {reason}") from error
+    spec = spec_from_modelfile(text, base_dir=folder if is_local else None, store=store, name=given.name)
+    return spec.overridden_by(given)
 
 
 def _given(call: CreateRequest) -> CreateSpec:
@@ -96,51 +90,21 @@ def _message(message: Message) -> dict[str, object]:
 
 # --- status lines -----------------------------------------------------------------------------------------------------
 
-Records = trio.MemoryReceiveChannel[Progress | PyollamaError]
 
-
-async def _in_thread(stack: AsyncExitStack, steps: Iterator[Progress]) -> Records:
-    """Run the steps beside the answer. An error is the last record; leaving the stack closes the generator."""
-    sender, receiver = trio.open_memory_channel[Progress | PyollamaError](_AHEAD)
-    nursery = await stack.enter_async_context(trio.open_nursery())
-    nursery.start_soon(trio.to_thread.run_sync, _run, steps, sender)
-    return receiver
-
-
-def _run(steps: Iterator[Progress], sender: trio.MemorySendChannel[Progress | PyollamaError]) -> None:
-    try:
-        for record in steps:
-            trio.from_thread.run(sender.send, record)
-    except PyollamaError as error:
-        trio.from_thread.run(sender.send, error)
-    except Exception:
-        log.exception("a create failed")
-        trio.from_thread.run(sender.send, CreateError("internal server error, see the server's log", 500))
-    finally:
-        steps.close()  # type: ignore[attr-defined]  # it is a generator: what it began is undone
-        trio.from_thread.run_sync(sender.close)
-
-
-async def _next(records: Records) -> Progress | None:
-    """The next status, None after the last. PyollamaError: the create failed."""
-    try:
-        record = await records.receive()
-    except trio.EndOfChannel:
-        return None
-    if isinstance(record, PyollamaError):
-        raise record
-    return record
-
-
-async def _lines(first: Progress | None, records: Records) -> AsyncIterator[bytes]:
+async def _lines(first: Progress | None, work: Work[Progress]) -> AsyncIterator[bytes]:
     record = first
     try:
         while record is not None:
             yield msgspec.json.encode(_line(record)) + b"\n"
-            record = await _next(records)
+            record = await work.next()
     except PyollamaError as error:
         yield error_line(str(error))
 
 
 def _line(record: Progress) -> ProgressLine:
     return ProgressLine(record.status, record.digest, record.total, record.completed)
+
+
+def _replaces(old: Progress, new: Progress) -> bool:
+    """Whether a client that sees the new line misses nothing."""
+    return bool(new.total) and (old.status, old.digest, old.total) == (new.status, new.digest, new.total)

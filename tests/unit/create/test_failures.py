@@ -24,7 +24,7 @@ from pyollama.errors import (
     NotSupported,
     PyollamaError,
 )
-from pyollama.store import Digest, Manifest, Model, ModelName, Store, manifests
+from pyollama.store import Digest, Manifest, Model, ModelName, Store, blobs, manifests
 
 Make = Callable[..., list[str]]
 Opened = Callable[[str], Model]
@@ -88,7 +88,7 @@ def test_file_names_must_be_relative(make: Make, weights: str, path: str) -> Non
 
 
 def test_errors_of_the_request_come_before_the_first_status(store: Store, weights: str) -> None:
-    for fields in ({"template": "{{"}, {"from_": "nix"}, {"adapters": {"a": "x"}}):
+    for fields in ({"template": "{{"}, {"from_": "nix"}, {"files": {}}, {"info": {"base_name": 1}}):
         with pytest.raises(PyollamaError):
             next(create(store, CreateSpec("m", **{"files": {"t.gguf": weights}, **fields})))
 
@@ -116,7 +116,24 @@ def test_a_create_that_is_closed_at_any_step_takes_back_what_it_wrote(
     for steps in range(1, 9):
         creation = create(store, spec)
         assert [next(creation) for _ in range(steps)][-1].status != "success"
-        creation.close()  # type: ignore[attr-defined]  # a generator
+        creation.close()
+        assert snapshot() == before
+
+
+def test_a_copy_that_is_closed_between_any_two_pieces_leaves_nothing(
+    store: Store, snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "t.gguf"
+    source.write_bytes(library.tiny_gguf())
+    monkeypatch.setattr(blobs, "PIECE_BYTES", 500)
+    before = snapshot()
+    for steps in range(1, 6):
+        creation = create(store, CreateSpec("m", local_files=[source]))
+        taken = [next(creation) for _ in range(steps)]
+        assert [(line.status, line.completed) for line in taken] == [
+            ("validating GGUF model", min(500 * number, 2384)) for number in range(1, steps + 1)
+        ]
+        creation.close()
         assert snapshot() == before
 
 
@@ -143,7 +160,7 @@ def test_a_failed_create_keeps_blobs_that_were_there_or_that_others_use(
     while next(creation).status != "writing manifest":
         pass
     make("b", files={"t.gguf": weights}, system="shared")
-    creation.close()  # type: ignore[attr-defined]
+    creation.close()
     assert store.open_model(ModelName.parse("b")).system == "shared"
     assert Digest.of(b"uploaded").filename in library.blobs(root)
 

@@ -65,7 +65,7 @@ def test_the_manifest_and_config_have_the_bytes_of_ollama(make: Make, opened: Op
         '"config":{"mediaType":"application/vnd.docker.container.image.v1+json",'
         f'"digest":"{Digest.of(config)}","size":{len(config)}}},'
         '"layers":[{"mediaType":"application/vnd.ollama.image.model",'
-        f'"digest":"{weights}","size":{size},"from":"dir/tiny.gguf"}}]}}\n'
+        f'"digest":"{weights}","size":{size}}}]}}\n'
     )
     assert (root / "blobs" / Digest.of(config).filename).read_bytes() == config
 
@@ -214,7 +214,7 @@ def test_the_request_overrides_the_config(make: Make, opened: Opened, weights: s
     }
     make("m", files={"t.gguf": weights}, info=info, requires="0.14.0")
     config = opened("m").config
-    assert (config.capabilities, config.model_family, config.model_families) == (["tools"], "f", ["llama"])
+    assert (config.capabilities, config.model_family, config.model_families) == (["tools"], "f", ["f", "llama"])
     assert (config.base_name, config.file_type, config.model_type, config.requires) == ("b", "Q", "1B", "0.14.0")
     assert (config.context_length, config.embedding_length) == (5, 6)
 

@@ -70,15 +70,15 @@ def test_a_file_beside_the_modelfile_is_copied_into_the_store(run: Run, opened: 
     digest = Digest.of(library.tiny_gguf())
     assert lines == [
         "parsing modelfile",
-        "parsing GGUF",
         "validating GGUF model",
+        "parsing GGUF",
         "verifying conversion",
         f"creating new layer {digest}",
         f"creating new layer {Digest.of(b'Say hi!')}",
         "writing manifest",
         "success",
     ]
-    assert opened("m").layers[0].from_ == "tiny.gguf"
+    assert opened("m").layers[0].digest == digest
     assert (folder / "tiny.gguf").read_bytes() == library.tiny_gguf()
 
 
@@ -88,7 +88,7 @@ def test_files_are_found_by_absolute_path_home_and_folder(
     monkeypatch.setenv("HOME", str(folder))
     for source in (folder / "tiny.gguf", "~/tiny.gguf", ".", folder):
         assert run(f"FROM {source}\n")[-1] == "success"
-        assert opened("m").parent_model == "tiny.gguf"
+        assert opened("m").layers[0].digest == Digest.of(library.tiny_gguf())
 
 
 def test_uploaded_blobs_are_named_with_an_at_sign(run: Run, opened: Opened, root: Path, folder: Path) -> None:
@@ -96,9 +96,9 @@ def test_uploaded_blobs_are_named_with_an_at_sign(run: Run, opened: Opened, root
     adapter = library.put_blob(root, library.tiny_gguf({"general.type": "adapter"}))
     for at in ("@", ""):
         run(f"FROM {at}{model}\nADAPTER {at}{adapter}\n")
-        assert [(layer.kind, layer.from_) for layer in opened("m").layers] == [
-            ("model", "model"),
-            ("adapter", "adapter"),
+        assert [(layer.kind, str(layer.digest)) for layer in opened("m").layers] == [
+            ("model", model),
+            ("adapter", adapter),
         ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 
@@ -75,7 +76,7 @@ def test_parameters_that_are_no_object_are_ignored_with_a_warning(
 
 
 def test_a_text_layer_that_is_too_large_is_refused(put) -> None:
-    with pytest.raises(StoreError, match="are more than the 1048576 allowed"):
+    with pytest.raises(StoreError, match="more than the 1048576 bytes allowed"):
         _ = put(("params", b" " * (1 << 20) + b"{}")).parameters
 
 
@@ -96,6 +97,23 @@ def test_a_broken_config_still_lets_the_model_be_listed(
         (model,) = store.list_models()
         assert model.details["family"] == ""
     assert "not a model configuration" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("origin", "parent"),
+    [
+        ("b:latest", "b:latest"),
+        ("hub.example/n/b:7b", "hub.example/n/b:7b"),
+        ("smollm2.gguf", ""),
+        ("model", ""),
+        ("C:\\models\\b.gguf", ""),
+        ("", ""),
+    ],
+)
+def test_the_parent_is_a_model_and_never_a_file(store: Store, root: Path, origin: str, parent: str) -> None:
+    layer = {"mediaType": library.LAYER + "model", "digest": library.put_blob(root, b"w"), "size": 1, "from": origin}
+    library.put_manifest(root, json.dumps({"layers": [layer]}).encode(), "m")
+    assert store.open_model(ModelName.parse("m")).parent_model == parent
 
 
 def test_details_come_from_the_config(store: Store, root: Path) -> None:

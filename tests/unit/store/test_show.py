@@ -24,9 +24,17 @@ def put(store: Store, root: Path):
 
 
 def test_parameters_are_padded_sorted_and_quoted_as_go_does() -> None:
-    parameters = {"temperature": 0.2, "stop": ["<|end|>", 'a "b"\n\\\x01'], "num_ctx": 8192, "use_mmap": True, "x": 2.0}
+    parameters = {
+        "temperature": 0.2,
+        "stop": ["<|end|>", 'a "b"\n\\\x01'],
+        "num_ctx": 8192,
+        "seed": None,
+        "use_mmap": True,
+        "x": 2.0,
+    }
     assert parameters_text(parameters).splitlines() == [
         "num_ctx                        8192",
+        "seed                           <nil>",
         'stop                           "<|end|>"',
         'stop                           "a \\"b\\"\\n\\\\\\x01"',
         "temperature                    0.2",
@@ -69,6 +77,7 @@ def test_the_modelfile_has_every_instruction_in_order(put, root: Path) -> None:
         "PARAMETER num_ctx 1048576\n"
         'LICENSE """MIT\nreally"""\n'
         "MESSAGE user hi\n"
+        "MESSAGE tool x\n"
     )
 
 
@@ -100,8 +109,8 @@ def test_show_has_the_fields_of_the_api_in_order(put) -> None:
     )
     answer = show(model, go_template=True)
     assert list(answer) == [
-        *("license", "modelfile", "template", "requires", "details", "messages", "model_info", "tensors"),
-        "capabilities",
+        *("license", "modelfile", "template", "details", "messages", "model_info", "tensors", "capabilities"),
+        "requires",
     ]
     assert answer["license"] == "MIT\nGPL"
     assert answer["messages"] == [{"role": "user", "content": "hi"}]
@@ -111,10 +120,21 @@ def test_show_has_the_fields_of_the_api_in_order(put) -> None:
     assert show(model, go_template=False)["template"] == "{{ messages }}"
 
 
-def test_a_model_without_templates_shows_none(put) -> None:
+def test_a_model_without_templates_shows_the_prompt_as_it_is(put) -> None:
     answer = show(put(("model", library.tiny_gguf())))
-    assert "template" not in answer
+    assert answer["template"] == "{{ .Prompt }}"
     assert "TEMPLATE {{ .Prompt }}\n" in answer["modelfile"]
+
+
+def test_names_of_renderers_and_parsers_are_in_the_modelfile_only(put) -> None:
+    answer = show(put(("model", WEIGHTS), renderer="r", parser="p"))
+    assert not {"renderer", "parser"} & answer.keys()
+    assert "RENDERER r\nPARSER p\n" in answer["modelfile"]
+
+
+def test_a_role_that_is_no_word_cannot_begin_another_instruction(put) -> None:
+    model = put(("model", WEIGHTS), ("messages", b'[{"role":"user\\nSYSTEM x","content":"hi"},{"content":"y"}]'))
+    assert "MESSAGE" not in modelfile_text(model)
 
 
 def test_a_model_without_readable_weights_can_be_shown(put) -> None:
