@@ -17,7 +17,8 @@ from pyollama.errors import CommandFailed, PyollamaError
 
 if TYPE_CHECKING:
     from modelfile_grammar.lint import Finding
-    from pyollama.store.facts import GGUFFacts
+    from pyollama.gguf import GGUFFacts
+
 
 _MAGIC = b"GGUF"
 
@@ -97,7 +98,8 @@ class LocalFiles:
 
     def _read_facts(self, base: str) -> tuple[GGUFFacts, int] | None:
         """The header's facts and the bytes of the file behind FROM, if it is a GGUF or a stored model."""
-        from pyollama.store.facts import GGUFFacts, read_header
+        from pyollama.gguf import GGUFFacts
+        from pyollama.store.facts import read_header
 
         try:
             path = self._gguf_path(base)

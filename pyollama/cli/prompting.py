@@ -11,12 +11,13 @@ import msgspec
 from pyollama.cli.files.sources import local_files
 from pyollama.cli.fmt import UNREADABLE, read_source
 from pyollama.errors import CommandFailed, ModelNotFound, PyollamaError
+from pyollama.gguf import GGUFFacts
 from pyollama.prompt import gotemplate
 from pyollama.prompt.conversation import Style
 from pyollama.prompt.messages import forgets_thoughts
 from pyollama.store.capabilities import ActiveTemplate, choose_template, parser_capabilities, template_capabilities
 from pyollama.store.configs import Config
-from pyollama.store.facts import GGUFFacts, read_header
+from pyollama.store.facts import read_header
 from pyollama.store.names import ModelName
 from pyollama.store.store import Store
 from pyollama.wire.chat import Message

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pyollama.create.spec import CreateSpec
+from pyollama.gguf import GGUFFacts
 from pyollama.store import Config
 from pyollama.store.configs import file_type_name, parameter_size
-from pyollama.store.facts import GGUFFacts
 
 
 class BuiltIn(NamedTuple):

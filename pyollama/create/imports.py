@@ -21,8 +21,8 @@ from pyollama.create.sources import (
     starts_as_gguf,
 )
 from pyollama.errors import CreateError, InvalidDigest
+from pyollama.gguf import GGUFFacts
 from pyollama.store import BlobStore, Digest, Layer
-from pyollama.store.facts import GGUFFacts
 from pyollama.store.files import open_regular, system_errors
 from pyollama.store.guard import Pins
 from pyollama.store.manifests import LAYER_PREFIX

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 from pyollama.errors import CreateError, GGUFError, InvalidDigest, NotGGUF, NotRegular, NotSupported
+from pyollama.gguf import GGUFFacts, Keys
 from pyollama.store import Digest
 from pyollama.store.blobs import BlobStore
-from pyollama.store.facts import GGUFFacts, read_header
+from pyollama.store.facts import read_header
 from pyollama.store.files import open_regular
 
 MAGIC = b"GGUF"
+MAX_SHARDS = 99_999  # five digits in the names of the files
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,8 @@ def examine(name: str, digest: Digest, path: Path) -> Source:
             facts = GGUFFacts.of_header(header)
             kind = _kind(header.metadata, facts.architecture)
             split = _split(header.metadata, facts.architecture)
+            if split[0] <= 1:  # of shards the merged file is checked: only the first one has keys
+                Keys(header, name).check()
             size = header.file_size
     except NotGGUF as error:
         raise CreateError("supplied file was not in GGUF format") from error
@@ -84,7 +89,11 @@ def _kind(keys: Mapping[str, object], architecture: str) -> str:
 
 def _split(keys: Mapping[str, object], architecture: str) -> tuple[int, int | None]:
     count, index = (keys.get(key, keys.get(f"{architecture}.{key}")) for key in ("split.count", "split.no"))
-    return (count if isinstance(count, int) else 0, index if isinstance(index, int) else None)
+    return (count if _is_shard(count) else 0, index if _is_shard(index) else None)
+
+
+def _is_shard(number: object) -> TypeGuard[int]:
+    return type(number) is int and 0 <= number <= MAX_SHARDS
 
 
 def starts_as_gguf(path: Path) -> bool:

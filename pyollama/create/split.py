@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import re
-import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import BinaryIO
 
 from pyollama.create.progress import NO_DIGEST, Progress
 from pyollama.create.sources import Source
 from pyollama.errors import CreateError
-from pyollama.native.gguf_types import TENSOR_TYPES, VALUE_TYPES
+from pyollama.gguf import Raw, TensorPlan, Writer
+from pyollama.native.gguf_types import Tensor
 from pyollama.store.blobs import PIECE_BYTES, BlobWriter
 from pyollama.store.facts import read_header
-
-if TYPE_CHECKING:
-    from pyollama.native._gguf import Header
+from pyollama.store.files import open_regular, system_errors
 
 STATUS = "merging GGUF shards"
-_REPORT_BYTES = 64 << 20
 _FILE_NAME = re.compile(r"(.*)-(\d{5})-of-(\d{5})\.gguf", re.DOTALL)
-_SPLIT_KEY = re.compile(rb"(.*\.)?split\.(no|count|tensors\.count)", re.DOTALL)
-_STRING, _ARRAY = 8, 9  # numbers of value types
-_TYPE_NUMBERS = {kind.name: number for number, kind in TENSOR_TYPES.items()}
+_SPLIT_KEY = re.compile(r"(.*\.)?split\.(no|count|tensors\.count)", re.DOTALL)
 
 
 def group(sources: Sequence[Source]) -> tuple[list[Source], list[list[Source]]]:
@@ -50,27 +45,33 @@ def merge(shards: Sequence[Source], writer: BlobWriter) -> Iterator[Progress]:
     """Write one file with the keys of the first shard and the tensors of all, in their order. Does not commit."""
     with ExitStack() as stack:
         headers = [stack.enter_context(read_header(shard.path)) for shard in shards]
-        alignment = headers[0].alignment
-        sizes = [tensor.n_bytes for header in headers for tensor in header.tensors]
-        head = _head(shards[0], headers)
-        total = len(head) + -len(head) % alignment + sum(size + -size % alignment for size in sizes)
-        writer.write(head + bytes(-len(head) % alignment))
-        done = reported = len(head)
-        yield Progress(STATUS, NO_DIGEST, total, done)
+        plans = [TensorPlan(tensor.name, tensor.type, tensor.shape) for header in headers for tensor in header.tensors]
+        metadata = {key: Raw(headers[0].raw(key)) for key in headers[0].metadata if not _SPLIT_KEY.fullmatch(key)}
+        try:
+            merged = Writer(writer, metadata, plans)
+        except ValueError as error:  # a name in two shards
+            raise _wrong(shards[0], f"does not fit its shards: {error}") from error
+        reported = merged.done
+        yield Progress(STATUS, NO_DIGEST, merged.total, reported)
         for shard, header in zip(shards, headers, strict=True):
-            with shard.path.open("rb") as file:
-                for tensor in header.tensors:
-                    file.seek(tensor.offset)
-                    left = tensor.n_bytes
-                    while left and (chunk := file.read(min(left, PIECE_BYTES))):
-                        writer.write(chunk)
-                        left -= len(chunk)
-                        done += len(chunk)
-                        if done - reported >= _REPORT_BYTES:
-                            reported = done
-                            yield Progress(STATUS, NO_DIGEST, total, done)
-                    writer.write(bytes(-tensor.n_bytes % alignment))
-        yield Progress(STATUS, NO_DIGEST, total, total)
+            with system_errors(shard.path), open_regular(shard.path) as file:
+                for piece in _pieces(file, header.tensors):
+                    merged.write(piece)
+                    if merged.done - reported >= PIECE_BYTES:
+                        reported = merged.done
+                        yield Progress(STATUS, NO_DIGEST, merged.total, reported)
+        merged.finish()
+        yield Progress(STATUS, NO_DIGEST, merged.total, merged.done)
+
+
+def _pieces(file: BinaryIO, tensors: Iterable[Tensor]) -> Iterator[bytes]:
+    """The data of the tensors, some megabytes at a time."""
+    for tensor in tensors:
+        file.seek(tensor.offset)
+        left = tensor.n_bytes
+        while left and (piece := file.read(min(left, PIECE_BYTES))):
+            yield piece
+            left -= len(piece)
 
 
 def _place(source: Source) -> tuple[str, int, int]:
@@ -90,51 +91,3 @@ def _place(source: Source) -> tuple[str, int, int]:
 
 def _wrong(source: Source, what: str) -> CreateError:
     return CreateError(f'split GGUF "{source.name}" {what}', 500)
-
-
-def _head(first: Source, headers: Sequence[Header]) -> bytes:
-    """Magic, counts, keys and tensor table of the merged file."""
-    with first.path.open("rb") as file:
-        raw = file.read(headers[0].data_offset)
-    pairs = [pair for key, pair in _pairs(raw, len(headers[0].metadata)) if not _SPLIT_KEY.fullmatch(key)]
-    table = []
-    offset = 0
-    for header in headers:
-        for tensor in header.tensors:
-            name = tensor.name.encode()
-            rank = len(tensor.shape)
-            packed = struct.pack(f"<I{rank}QIQ", rank, *tensor.shape, _TYPE_NUMBERS[tensor.type], offset)
-            table.append(struct.pack("<Q", len(name)) + name + packed)
-            offset += tensor.n_bytes + -tensor.n_bytes % headers[0].alignment
-    return b"".join([b"GGUF", struct.pack("<IQQ", 3, len(table), len(pairs)), *pairs, *table])
-
-
-def _pairs(raw: bytes, count: int) -> Iterator[tuple[bytes, bytes]]:
-    """Each key and its bytes with its value. The header has been checked, so nothing is out of bounds."""
-    at = 4 + 4 + 8 + 8
-    for _ in range(count):
-        start = at
-        at = _after_string(raw, at)
-        key = raw[start + 8 : at]
-        (kind,) = struct.unpack_from("<I", raw, at)
-        at = _after_value(raw, at + 4, kind)
-        yield key, raw[start:at]
-
-
-def _after_value(raw: bytes, at: int, kind: int) -> int:
-    if kind == _STRING:
-        return _after_string(raw, at)
-    if kind != _ARRAY:
-        return at + VALUE_TYPES[kind].n_bytes
-    element, count = struct.unpack_from("<IQ", raw, at)
-    at += 12
-    if element != _STRING:
-        return at + int(count) * VALUE_TYPES[element].n_bytes
-    for _ in range(count):
-        at = _after_string(raw, at)
-    return at
-
-
-def _after_string(raw: bytes, at: int) -> int:
-    (length,) = struct.unpack_from("<Q", raw, at)
-    return at + 8 + int(length)

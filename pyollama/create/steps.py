@@ -14,8 +14,9 @@ from pyollama.create.layers import Planned, Stored, apply, inherited
 from pyollama.create.progress import Progress
 from pyollama.create.spec import CreateSpec
 from pyollama.errors import BlobNotFound, CreateError, GGUFError, PyollamaError
+from pyollama.gguf import GGUFFacts
 from pyollama.store import BlobStore, Config, Digest, Layer, Manifest, Model, ModelName, Store, strip_source_suffix
-from pyollama.store.facts import GGUFFacts, gguf_facts, read_header
+from pyollama.store.facts import gguf_facts, read_header
 from pyollama.store.manifests import CONFIG_TYPE, LAYER_PREFIX
 
 _log = logging.getLogger(__name__)

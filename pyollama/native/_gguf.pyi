@@ -33,6 +33,10 @@ class Header:
     @property
     def parameter_count(self) -> int:
         """Sum of the tensors' elements."""
+    def position(self, key: str) -> int:
+        """Where a key begins in the file, in bytes; where the keys begin if it is not there."""
+    def raw(self, key: str) -> bytes:
+        """The bytes of a value as they stand in the file, its type's number included. ValueError if closed."""
     def close(self) -> None:
         """Free the metadata bytes. Arrays (and very long texts) raise ValueError if read afterwards. Idempotent."""
     def __enter__(self) -> Header: ...

@@ -37,6 +37,8 @@ cdef uint64_t FIRST_READ = 1 << 16
 cdef uint64_t EAGER_TEXT_BYTES = 1 << 20  # decoded while reading, all texts together; the rest when asked for
 cdef uint64_t MAX_INT64 = 0x7FFF_FFFF_FFFF_FFFF
 
+METADATA_START = 24  # after magic, version and the two counts
+
 cdef uint32_t TYPE_STRING = 8
 cdef uint32_t TYPE_ARRAY = 9
 
@@ -59,7 +61,7 @@ cdef uint64_t _skip_strings(const uint8_t* p, uint64_t* pos, uint64_t end, uint6
 class Header:
     """Header, metadata and tensor table of one GGUF file."""
 
-    def __init__(self, path, version, alignment, data_offset, file_size, metadata, tensors, source):
+    def __init__(self, path, version, alignment, data_offset, file_size, metadata, tensors, source, places):
         self.path = path
         self.version = version
         self.alignment = alignment
@@ -68,6 +70,7 @@ class Header:
         self.metadata = metadata
         self.tensors = tensors
         self._source = source
+        self._places = places
         self._n_elements = None
 
     @property
@@ -76,6 +79,16 @@ class Header:
         if self._n_elements is None:
             self._n_elements = sum(_product(tensor.shape) for tensor in self.tensors)
         return self._n_elements
+
+    def position(self, key):
+        """Where a key begins in the file, in bytes; where the keys begin if it is not there."""
+        return self._places[key][0] if key in self._places else METADATA_START
+
+    def raw(self, key):
+        """The bytes of a value as they stand in the file, its type's number included. ValueError if closed."""
+        _, start, end = self._places[key]
+        (<_Bytes>self._source).at(0)
+        return bytes((<_Bytes>self._source).data[start:end])
 
     def close(self):
         """Free the metadata bytes. Arrays and very long texts cannot be read afterwards. Idempotent."""
@@ -111,12 +124,14 @@ cdef class _Reader:
     cdef object file
     cdef _Bytes source
     cdef uint64_t pos, filled, size, limit, max_tokens, eager
+    cdef dict places
 
     def __init__(self, path, file, size, limit, max_tokens):
         self.path = os.fsdecode(path)
         self.file = file
         self.source = _Bytes()
         self.source.data = bytearray()
+        self.places = {}
         self.size, self.limit, self.max_tokens = size, limit, max_tokens
 
     # --- bytes --------------------------------------------------------------------------------------------------------
@@ -202,7 +217,7 @@ cdef class _Reader:
         tensors = self.place(rows, data_offset, alignment)
         PyByteArray_Resize(self.source.data, end_of_metadata)
         metadata = Metadata(values)
-        return Header(self.path, version, alignment, data_offset, self.size, metadata, tensors, self.source)
+        return Header(self.path, version, alignment, data_offset, self.size, metadata, tensors, self.source, self.places)
 
     cdef object preamble(self):
         """Magic and version."""
@@ -234,6 +249,7 @@ cdef class _Reader:
         key = self.name(MAX_KEY_BYTES, "a metadata key")
         if key in values:
             raise self.fail(f"the metadata key {key!r} appears twice", start)
+        value_start = self.pos
         cdef uint32_t kind = self.u32("a value's type")
         if kind == TYPE_STRING:
             values[key] = self.text(key)
@@ -243,6 +259,7 @@ cdef class _Reader:
             values[key] = self.scalar(key, kind)
         else:
             raise self.fail(f"{key} has the unknown value type {kind}", self.pos - 4)
+        self.places[key] = (start, value_start, self.pos)
         return 0
 
     cdef object scalar(self, key, uint32_t kind):
@@ -317,8 +334,8 @@ cdef class _Reader:
         cdef uint64_t start = self.pos
         name = self.name(MAX_TENSOR_NAME_BYTES, "a tensor's name")
         cdef uint64_t rank = self.u32("the tensor table")
-        if rank > MAX_RANK:
-            raise self.fail(f"tensor {name!r} has {rank} dimensions, more than {MAX_RANK}", start)
+        if rank == 0 or rank > MAX_RANK:
+            raise self.fail(f"tensor {name!r} has {rank} dimensions, but must have 1 to {MAX_RANK}", start)
         shape = tuple([self.u64("the tensor table") for _ in range(rank)])
         number = self.u32("the tensor table")
         if number not in TENSOR_TYPES:
@@ -332,9 +349,8 @@ cdef class _Reader:
             raise self.fail(f"tensor {name!r} has an empty dimension", start)
         if n_elements * kind.block_bytes > MAX_INT64:
             raise self.fail(f"tensor {name!r} is too large", start)
-        row = shape[0] if shape else 1
-        if row % kind.block_size:
-            raise self.fail(f"tensor {name!r}: rows of {row} do not divide into blocks of {kind.block_size}", start)
+        if shape[0] % kind.block_size:
+            raise self.fail(f"tensor {name!r}: rows of {shape[0]} do not divide into blocks of {kind.block_size}", start)
         return n_elements // kind.block_size * kind.block_bytes
 
     cdef object place(self, rows, uint64_t data_offset, uint64_t alignment):

@@ -79,4 +79,4 @@ def parameter_size(count: int) -> str:
 
 def file_type_name(number: object) -> str:
     """The name of a ``general.file_type`` value; ``unknown`` for others and for none."""
-    return FILE_TYPES.get(number, "unknown") if isinstance(number, int) else "unknown"
+    return FILE_TYPES.get(number, "unknown") if type(number) is int else "unknown"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyollama.errors import InvalidName, PyollamaError, StoreError
+from pyollama.gguf import GGUFFacts
 from pyollama.store.blobs import BlobStore
 from pyollama.store.capabilities import (
     ActiveTemplate,
@@ -19,7 +20,7 @@ from pyollama.store.capabilities import (
     template_capabilities,
 )
 from pyollama.store.configs import Config
-from pyollama.store.facts import GGUFFacts, gguf_facts, read_header
+from pyollama.store.facts import gguf_facts, read_header
 from pyollama.store.manifests import Layer, Manifest
 from pyollama.store.names import ModelName
 

@@ -1,24 +1,20 @@
-"""A small GGUF writer for tests: whole files of chosen metadata and tensors, sound or broken on purpose."""
+"""GGUF files for tests, sound or broken on purpose, from the pieces of the product's writer."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from pyollama.native.gguf_types import TENSOR_TYPES, VALUE_TYPES
+from pyollama.gguf.values import ARRAY, Typed, encode, string
+from pyollama.gguf.writer import TensorPlan, Writer, row
+from pyollama.native.gguf_types import TENSOR_TYPES
 
-_NUMBER = {kind.name: number for number, kind in enumerate(VALUE_TYPES)}
-_CODE = {kind.name: kind.code for kind in VALUE_TYPES}
+__all__ = ["TensorSpec", "Typed", "save_gguf", "write_gguf", "write_pairs"]
+
 _TENSOR_NUMBER = {kind.name: number for number, kind in TENSOR_TYPES.items()}
-
-
-@dataclass(frozen=True)
-class Typed:
-    """A metadata value of a chosen type; of a sequence, the type of its elements."""
-
-    type: str
-    value: object
 
 
 @dataclass(frozen=True)
@@ -37,6 +33,16 @@ class TensorSpec:
         for extent in self.shape:
             n *= extent
         return n // kind.block_size * kind.block_bytes
+
+
+def save_gguf(path: Path, metadata: Mapping[str, Any], tensors: Sequence[TensorSpec]) -> None:
+    """A sound file, as the product writes one: the data of one tensor after the other."""
+    with path.open("wb") as file:
+        plans = [TensorPlan(tensor.name, str(tensor.type), tuple(tensor.shape)) for tensor in tensors]
+        writer = Writer(file, metadata, plans)
+        for tensor in tensors:
+            writer.write(bytes(tensor.n_bytes()) if tensor.data is None else tensor.data)
+        writer.finish()
 
 
 def write_gguf(
@@ -66,62 +72,25 @@ def write_pairs(
     counts = (len(tensors) if n_tensors is None else n_tensors, len(pairs) if n_keys is None else n_keys)
     head = bytearray(b"GGUF" + struct.pack("<IQQ", version, *counts))
     for key, value in pairs:
-        head += string(key) + encode(value)
+        head += string(key) + _encoded(value)
     data = bytearray()
     for tensor in tensors:
         data += bytes(-len(data) % step)
         offset = len(data) if tensor.offset is None else tensor.offset
         number = _TENSOR_NUMBER[tensor.type] if isinstance(tensor.type, str) else tensor.type
-        head += string(tensor.name) + struct.pack(f"<I{len(tensor.shape)}Q", len(tensor.shape), *tensor.shape)
-        head += struct.pack("<IQ", number, offset)
+        head += row(tensor.name, number, tensor.shape, offset)
         if tensor.offset is None:
             data += bytes(tensor.n_bytes()) if tensor.data is None else tensor.data
     return bytes(head + bytes(-len(head) % step) + data)
 
 
-def string(text: str | bytes) -> bytes:
-    raw = text.encode() if isinstance(text, str) else text
-    return struct.pack("<Q", len(raw)) + raw
-
-
-def encode(value: object) -> bytes:
-    """A value's type number, then the value. Plain int means uint32, float float32."""
-    if isinstance(value, Typed):
-        if isinstance(value.value, list):
-            return _array(value.type, value.value)
-        return struct.pack("<I", _NUMBER[value.type]) + _bare(value.type, value.value)
-    if isinstance(value, list):
-        return _array(_type_of(value[0]) if value else "string", value)
-    return encode(Typed(_type_of(value), value))
-
-
-def _array(kind: str, values: list[object]) -> bytes:
-    body = b"".join(_bare(kind, value) for value in values)
-    return struct.pack("<IIQ", _NUMBER["array"], _NUMBER[kind], len(values)) + body
-
-
-def _bare(kind: str, value: object) -> bytes:
-    if kind == "string":
-        assert isinstance(value, str | bytes)
-        return string(value)
-    if kind == "array":
-        return encode(value)[4:]
-    return struct.pack("<" + _CODE[kind], value)
-
-
-def _type_of(value: object) -> str:
+def _encoded(value: object) -> bytes:
+    """As the format has it, and arrays of arrays, which no reader takes."""
     match value:
-        case bool():
-            return "bool"
-        case int():
-            return "uint32"
-        case float():
-            return "float32"
-        case str() | bytes():
-            return "string"
-        case list():
-            return "array"
-    raise TypeError(f"no GGUF type for {value!r}")
+        case Typed("array", [*lists]):
+            inner = [encode(part)[4:] for part in lists]
+            return struct.pack("<IIQ", ARRAY, ARRAY, len(inner)) + b"".join(inner)
+    return encode(value)
 
 
 def _plain(value: object) -> object:

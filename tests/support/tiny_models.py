@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from support.gguf_writer import TensorSpec, Typed, write_gguf
+from support.gguf_writer import TensorSpec, Typed, save_gguf
 
 N_EMBD, N_HEAD, N_FF, N_LAYER = 64, 2, 128, 2
 HEAD = N_EMBD // N_HEAD
@@ -86,7 +86,7 @@ def adapter(path: Path, strength: float = 4.0, rank: int = 2) -> Path:
         weights.matrix("blk.1.attn_output.weight.lora_a", N_EMBD, rank),
         weights.matrix("blk.1.attn_output.weight.lora_b", rank, N_EMBD),
     ]
-    path.write_bytes(write_gguf(keys, tensors))
+    save_gguf(path, keys, tensors)
     return path
 
 
@@ -95,7 +95,7 @@ def _write(
 ) -> Path:
     base = {"context_length": 1024, "embedding_length": N_EMBD, "block_count": N_LAYER}
     metadata = {"general.architecture": arch} | {f"{arch}.{key}": value for key, value in {**base, **keys}.items()}
-    path.write_bytes(write_gguf({**metadata, **vocab}, list(tensors)))
+    save_gguf(path, {**metadata, **vocab}, list(tensors))
     return path
 
 

@@ -19,6 +19,7 @@ LAYERS = (
     {"errors"},
     {"config"},
     {"native"},
+    {"gguf"},
     {"modelfile_grammar"},  # stands alone, so that anything may use it as it would a library
     {"store", "wire"},
     {"prompt", "runner"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -278,6 +279,64 @@ def test_split_files_become_one(make: Make, opened: Opened, root: Path) -> None:
         "writing manifest",
         "success",
     ]
+
+
+def test_a_name_in_two_shards_is_refused(make: Make, root: Path) -> None:
+    parts = {}
+    for index in range(2):
+        split = {"split.no": index, "split.count": 2}
+        data = library.tiny_gguf(split, TENSORS[:1])
+        parts[f"m-{index + 1:05}-of-00002.gguf"] = library.put_blob(root, data)
+    text = 'split GGUF "m-00001-of-00002.gguf" does not fit its shards: two tensors have the same name'
+    assert refused(make, files=parts) == (500, text)
+
+
+# --- what a header may claim ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("general.architecture", 5, "is 5, but must be a name"),
+        ("general.architecture", "", "is '', but must be a name"),
+        ("general.architecture", ["llama"], "is <ArrayValue of 1 string>, but must be a name"),
+        ("general.architecture", "x" * 1000, f"is '{'x' * 99}..., but must be a name"),
+        ("llama.block_count", 2**32 - 1, "is 4294967295, but must be a whole number up to 4096"),
+        ("llama.context_length", Typed("uint64", 2**63), "must be a whole number up to 2147483647"),
+        ("llama.context_length", Typed("int32", -1), "is -1, but must be a whole number up to 2147483647"),
+        ("llama.embedding_length", math.nan, "is nan, but must be a whole number"),
+        ("llama.feed_forward_length", math.inf, "is inf, but must be a whole number"),
+        ("llama.vocab_size", "many", "is 'many', but must be a whole number"),
+        ("llama.attention.head_count", True, "is True, but must be a whole number"),
+        ("llama.attention.head_count_kv", [1, 2**31], "is 2147483648, but must be a whole number"),
+        ("llama.attention.key_length", Typed("uint8", [1] * 5000), "has 5000 entries, more than 4096 layers"),
+    ],
+)
+def test_c10_a_key_that_cannot_be_used_is_refused_with_its_place(
+    make: Make, root: Path, key: str, value: object, reason: str
+) -> None:
+    content = library.tiny_gguf({key: value})
+    status, text = refused(make, files={"t.gguf": library.put_blob(root, content)})
+    assert status == 400 and text.startswith(f"t.gguf: {key} ") and reason in text
+    place = int(text.rpartition("(at byte ")[2].rstrip(")"))
+    assert content[place + 8 :].startswith(key.encode())
+
+
+def test_c10_a_file_without_architecture_is_refused(make: Make, root: Path) -> None:
+    blob = library.put_blob(root, bare_gguf({"general.type": "model"}, TENSORS))
+    assert refused(make, files={"t.gguf": blob}) == (400, "t.gguf: general.architecture is missing (at byte 24)")
+
+
+def test_c10_a_tensor_without_dimensions_is_refused(make: Make, root: Path) -> None:
+    blob = library.put_blob(root, library.tiny_gguf({}, [TensorSpec("t", "F32", (), bytes(4))]))
+    status, text = refused(make, files={"t.gguf": blob})
+    assert status == 400 and text.startswith("t.gguf: tensor 't' has 0 dimensions, but must have 1 to 4 (at byte ")
+
+
+def test_c10_an_architecture_that_nobody_knows_is_stored(make: Make, opened: Opened, root: Path) -> None:
+    blob = library.put_blob(root, library.tiny_gguf({"general.architecture": "unheard-of"}))
+    assert make("m", files={"t.gguf": blob})[-1] == "success"
+    assert opened("m").config.model_family == "unheard-of"
 
 
 def rename(files: dict[str, str], old: str, new: str) -> dict[str, str]:
