@@ -11,7 +11,6 @@ from .syntax.nodes import (
     Body,
     Call,
     Chain,
-    Command,
     Control,
     Define,
     Field,
@@ -20,6 +19,7 @@ from .syntax.nodes import (
     Operand,
     Pipe,
     Range,
+    Stage,
     Text,
     Variable,
     With,
@@ -129,7 +129,7 @@ def _cut_pipe(pipe: Pipe) -> Pipe | None:
             elif isinstance(operand, Pipe):
                 kept = _cut_pipe(operand)
             if kept is not None:
-                last = Command(command.at, (*command.operands[:j], kept))
+                last = Stage(command.at, (*command.operands[:j], kept))
                 return replace(pipe, commands=(*pipe.commands[:i], last))
     return None
 

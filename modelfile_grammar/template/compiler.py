@@ -1,11 +1,13 @@
-"""Compiles the items of templates to one list of instructions."""
+"""Compiles the items of templates to one list of steps."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
 from .expressions import Expressions, is_constant, last_operand
-from .instructions import (
+from .machine import Machine, Place, Step
+from .scopes import Scopes
+from .steps import (
     branch,
     call_template,
     enter_range,
@@ -20,8 +22,6 @@ from .instructions import (
     setter,
     write_text,
 )
-from .machine import Instruction, Machine, Place
-from .scopes import Scopes
 from .syntax.nodes import Action, Body, Break, Call, Continue, Define, If, Pipe, Range, Text, With
 from .values import Value
 
@@ -38,31 +38,31 @@ class _Label:
         self.address = 0
 
 
-Factory = Callable[[], Instruction]
+Factory = Callable[[], Step]
 
 
 class Code:
-    """The instructions of all templates of one text, and where each template starts."""
+    """The steps of all templates of one text, and where each template starts."""
 
     def __init__(self, bodies: Mapping[str, Body]) -> None:
         self._factories: list[Factory] = []
         self.entries: dict[str, tuple[int, int]] = {}
-        """Name to first instruction and size of the frame."""
+        """Name to first step and size of the frame."""
 
         for name, body in bodies.items():
             start = len(self._factories)
             self.entries[name] = start, _Template(name, self).compile(body)
-        self.instructions = [factory() for factory in self._factories]
+        self.steps = [factory() for factory in self._factories]
 
     def emit(self, factory: Factory) -> None:
-        """Add an instruction; it is made when all addresses are known."""
+        """Add a step; it is made when all addresses are known."""
         self._factories.append(factory)
 
     def place(self, label: _Label) -> None:
         label.address = len(self._factories)
 
     def next(self) -> int:
-        """The address after the instruction about to be emitted."""
+        """The address after the step about to be emitted."""
         return len(self._factories) + 1
 
 
@@ -211,9 +211,9 @@ def _operands(pipe: Pipe) -> int:
     return len(inner) + sum(_operands(one) for one in inner if isinstance(one, Pipe))
 
 
-def _fixed(instruction: Instruction) -> Factory:
-    return lambda: instruction
+def _fixed(step: Step) -> Factory:
+    return lambda: step
 
 
-def _fixed_later(make: Callable[[int], Instruction]) -> Callable[[int], Factory]:
+def _fixed_later(make: Callable[[int], Step]) -> Callable[[int], Factory]:
     return lambda after: _fixed(make(after))

@@ -28,7 +28,6 @@ from .machine import Failure, Machine, Place
 from .scopes import Scopes
 from .syntax.nodes import (
     Chain,
-    Command,
     Dot,
     Field,
     Function,
@@ -37,6 +36,7 @@ from .syntax.nodes import (
     Nil,
     Operand,
     Pipe,
+    Stage,
     Variable,
 )
 from .values import NO_VALUE, TemplateText, Value, is_map, is_text, truth, type_name
@@ -132,7 +132,7 @@ class Expressions:
 
     # --- commands -----------------------------------------------------------------------------------------------------
 
-    def _command(self, command: Command, final: Evaluate | None) -> Evaluate:
+    def _command(self, command: Stage, final: Evaluate | None) -> Evaluate:
         """A command; ``final`` is the value piped into it, its last argument."""
         first, *arguments = command.operands
         has_arguments = bool(arguments) or final is not None
@@ -209,7 +209,7 @@ class Expressions:
     # --- calls --------------------------------------------------------------------------------------------------------
 
     def _call(
-        self, function: Function, node: Command | Function, operands: tuple[Operand, ...], final: Evaluate | None
+        self, function: Function, node: Stage | Function, operands: tuple[Operand, ...], final: Evaluate | None
     ) -> Evaluate:
         name, place = function.name, self._place(node)
         kind = FUNCTIONS[name]
@@ -267,5 +267,5 @@ class Expressions:
 
         return decide
 
-    def _place(self, node: Operand | Command) -> Place:
+    def _place(self, node: Operand | Stage) -> Place:
         return Place(self.template, node)

@@ -1,4 +1,4 @@
-"""Runs a compiled template: a list of instructions, each a closure that returns where to go on.
+"""Runs a compiled template: a list of steps, each a closure that returns where to go on.
 
 Templates that call each other keep their frames on a list of ours, so their depth has nothing to do with Python's.
 """
@@ -20,7 +20,7 @@ class Limits:
     """What one rendering may use. Beyond it, it fails instead of taking the server along."""
 
     steps: int = 1_000_000
-    """Instructions: texts, actions, branches, iterations."""
+    """Texts, actions, branches, iterations."""
 
     output: int = 16 * 1024 * 1024
     """Characters written, and made by functions on the way."""
@@ -48,7 +48,7 @@ class Place:
     node: Node
 
 
-Instruction = Callable[["Machine"], int]
+Step = Callable[["Machine"], int]
 END = -1
 _STEPS_AT_ONCE = 1024  # between two looks at the clock
 _CHARACTERS_AT_ONCE = 1 << 18
@@ -101,7 +101,7 @@ class Machine:
             raise TemplateCancelled
         self.enough = self._next_look()
 
-    def run(self, code: list[Instruction], start: int) -> None:
+    def run(self, code: list[Step], start: int) -> None:
         """Add the output of a program to ``out``.
 
         Raises:

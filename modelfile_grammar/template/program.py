@@ -53,7 +53,7 @@ class Program:
         machine.dot = NO_VALUE if data is None else data
         machine.vars = [machine.dot, *[UNSET] * (size - 1)]
         try:
-            machine.run(self._code.instructions, start)
+            machine.run(self._code.steps, start)
         except Failure as failure:
             raise self._located(failure) from None
         except RecursionError:  # the caller's own stack was nearly full

@@ -8,7 +8,7 @@ from datetime import date
 from . import analysis
 from .machine import Limits
 from .program import Program
-from .syntax.nodes import Action, Body, Command, Field, Pipe
+from .syntax.nodes import Action, Body, Field, Pipe, Stage
 from .values import Value
 
 DEFAULT_LIMITS = Limits()
@@ -80,7 +80,7 @@ class Template:
 
 def _with_response(body: Body, text: str) -> Body:
     at = len(text)
-    pipe = Pipe(at, (), False, (Command(at, (Field(at, ("Response",)),)),))
+    pipe = Pipe(at, (), False, (Stage(at, (Field(at, ("Response",)),)),))
     return (*body, Action(at, pipe))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from pyollama import __version__
-from pyollama.cli.transport import Reply, Transport
+from pyollama.cli.transport import Answer, Transport
 from pyollama.config import Address
 from pyollama.errors import ApiError, CommandFailed, ServerUnreachable
 
@@ -139,7 +139,7 @@ def _encoded(body: Json | None) -> tuple[bytes | None, dict[str, str]]:
     return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"), {"Content-Type": "application/json"}
 
 
-def _body(reply: Reply) -> bytes:
+def _body(reply: Answer) -> bytes:
     content = reply.read()
     if reply.status >= 400:
         raise ApiError(_message(content), reply.status)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from pyollama.cli.checkup import Finding
+from pyollama.cli.checkup import Verdict
 from pyollama.cli.flags import switch
 from pyollama.cli.group import app, command
 from pyollama.cli.help.environment import SERVER
@@ -54,7 +54,7 @@ def doctor(context: click.Context, deep: bool, fix: bool, bundle: str | None, as
     context.exit(CHECK_FAILED if any(finding.status == "fail" for finding in findings) else 0)
 
 
-def examine(settings: Settings, *, deep: bool) -> Iterator[Finding]:
+def examine(settings: Settings, *, deep: bool) -> Iterator[Verdict]:
     """Every check in the order of the report."""
     from pyollama.cli.checkup import machine, probe, service, storage
 
@@ -83,7 +83,7 @@ def _repair(settings: Settings) -> list[str]:
         raise CommandFailed(f"cannot repair: {error}") from error
 
 
-def _write_bundle(path: Path, report: dict[str, object], findings: list[Finding]) -> None:
+def _write_bundle(path: Path, report: dict[str, object], findings: list[Verdict]) -> None:
     import zipfile
 
     try:

@@ -93,7 +93,7 @@ def shared_options(*, hidden: bool) -> list[click.Option]:
     ]
 
 
-class Command(click.Command):
+class CliCommand(click.Command):
     """A command with Ollama's flag rules. ``variables`` are listed at the end of its help."""
 
     def __init__(self, *args: Any, variables: dict[str, str] | None = None, **kwargs: Any) -> None:
@@ -117,8 +117,8 @@ class Command(click.Command):
         formatter.write(command_help(self, ctx, self.variables))
 
 
-def command(name: str | None = None, **attrs: Any) -> Callable[[Callable[..., Any]], Command]:
-    return click.command(name, cls=Command, **attrs)
+def command(name: str | None = None, **attrs: Any) -> Callable[[Callable[..., Any]], CliCommand]:
+    return click.command(name, cls=CliCommand, **attrs)
 
 
 class LazyGroup(click.Group):

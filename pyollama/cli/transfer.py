@@ -13,7 +13,7 @@ from pyollama.cli.group import command, pass_client
 from pyollama.cli.models import HOST_ONLY
 from pyollama.cli.names import complete_model
 from pyollama.cli.output.items import Bar, Spinner
-from pyollama.cli.output.progress import Progress, open_progress
+from pyollama.cli.output.progress import Display, open_progress
 from pyollama.errors import ApiError, CommandFailed
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def watch(
         follow(records, label, progress)
 
 
-def follow(records: Records, label: Callable[[dict[str, Any]], str], progress: Progress) -> None:
+def follow(records: Records, label: Callable[[dict[str, Any]], str], progress: Display) -> None:
     """A bar for each digest, a spinner for each other status; a new item stops the spinner before."""
     bars: dict[str, Bar] = {}
     spinner: Spinner | None = None

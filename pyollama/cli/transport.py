@@ -19,7 +19,7 @@ _AT_ONCE = 1 << 16
 Body = bytes | Iterable[bytes] | None
 
 
-class Reply:
+class Answer:
     """An answer whose body is still to be read, once: whole by ``read``, or by ``lines``."""
 
     def __init__(self, response: http.client.HTTPResponse) -> None:
@@ -66,7 +66,7 @@ class Transport:
     @contextmanager
     def send(
         self, method: str, path: str, body: Body = None, headers: Mapping[str, str] | None = None
-    ) -> Iterator[Reply]:
+    ) -> Iterator[Answer]:
         """The answer to one request. Its connection is closed when the block ends, so that the server stops.
 
         Raises:
@@ -84,7 +84,7 @@ class Transport:
             with _translated():
                 response = _asked(connection, method, target, body, given)
             with response:
-                yield Reply(response)
+                yield Answer(response)
         finally:
             connection.close()
 

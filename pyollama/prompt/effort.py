@@ -1,4 +1,4 @@
-"""What a request says about thinking (api.md section 5.8)."""
+"""What a request says about thinking: the field ``think`` of docs/reference/api.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the images of a conversation stand in its prompt (template.md section 11)."""
+"""Where the images of a conversation stand in its prompt."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class Chain(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Command(Node):
+class Stage(Node):
     """An operand, or a function and its arguments."""
 
     operands: tuple[Operand, ...]
@@ -109,7 +109,7 @@ class Pipe(Node):
     assigns: bool
     """``=`` instead of ``:=``"""
 
-    commands: tuple[Command, ...]
+    commands: tuple[Stage, ...]
     depth: int = 1
 
     def __str__(self) -> str:

@@ -18,7 +18,6 @@ from .nodes import (
     Break,
     Call,
     Chain,
-    Command,
     Continue,
     Define,
     Dot,
@@ -32,6 +31,7 @@ from .nodes import (
     Operand,
     Pipe,
     Range,
+    Stage,
     Text,
     Variable,
     With,
@@ -131,7 +131,7 @@ class _ToNodes(Transformer[Token, list[Item]]):
     # --- pipelines
 
     def pipeline(self, parts: list[object]) -> Pipe:
-        commands = tuple(part for part in parts if isinstance(part, Command))
+        commands = tuple(part for part in parts if isinstance(part, Stage))
         names: list[str] = []
         assigns = False
         at = commands[0].at
@@ -150,8 +150,8 @@ class _ToNodes(Transformer[Token, list[Item]]):
     def declaration(self, tokens: list[Token]) -> tuple[str, bool]:
         return str(tokens[0]), tokens[1].type == "ASSIGN"
 
-    def command(self, operands: list[Operand]) -> Command:
-        return Command(operands[0].at, tuple(operands))
+    def command(self, operands: list[Operand]) -> Stage:
+        return Stage(operands[0].at, tuple(operands))
 
     # --- operands: where fields follow, an error points at the first of them, as Go's does
 

@@ -1,4 +1,4 @@
-"""The checks of ``doctor``: each looks at one thing and returns a Finding; none changes anything but ``repair``."""
+"""The checks of ``doctor``: each looks at one thing and returns a Verdict; none changes anything but ``repair``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Status = Literal["ok", "warn", "fail", "skip"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Verdict:
     """What one check saw. ``id`` is stable; ``advice`` is empty where nothing needs doing."""
 
     id: str

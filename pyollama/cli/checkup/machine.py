@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pyollama import __version__
-from pyollama.cli.checkup import Finding
+from pyollama.cli.checkup import Verdict
 from pyollama.cli.help.environment import CLIENT, SERVER
 from pyollama.cli.output import terminal
 from pyollama.cli.output.formats import human_bytes
@@ -23,12 +23,12 @@ _PACKAGES = ("click", "hypercorn", "lark", "msgspec", "prompt-toolkit", "quart-t
 _FEATURES = {"AVX": "avx", "AVX2": "avx2", "FMA": "fma", "F16C": "f16c", "AVX512": "avx512f"}
 
 
-def python() -> Finding:
+def python() -> Verdict:
     text = f"pyollama {__version__}, Python {platform.python_version()} on {platform.platform(terse=True)}"
-    return Finding("python", "ok", text)
+    return Verdict("python", "ok", text)
 
 
-def packages() -> Finding:
+def packages() -> Verdict:
     found, missing = [], []
     for name in _PACKAGES:
         try:
@@ -36,22 +36,22 @@ def packages() -> Finding:
         except metadata.PackageNotFoundError:
             missing.append(name)
     if missing:
-        return Finding("packages", "fail", f"missing: {', '.join(missing)}", "Install pyollama again with pip.")
-    return Finding("packages", "ok", ", ".join(found))
+        return Verdict("packages", "fail", f"missing: {', '.join(missing)}", "Install pyollama again with pip.")
+    return Verdict("packages", "ok", ", ".join(found))
 
 
-def native(probed: dict[str, Any]) -> Finding:
+def native(probed: dict[str, Any]) -> Verdict:
     """The native library loads, and was built for this processor."""
     if error := probed.get("error"):
         advice = "Install pyollama again on this machine: pip install --force-reinstall --no-deps pyollama"
-        return Finding("native", "fail", f"the native library does not load: {error}", advice)
+        return Verdict("native", "fail", f"the native library does not load: {error}", advice)
     info = str(probed["system_info"])
     unused = sorted(cpu_features() - built_features(info))
     text = f"{probed['version']}; {' '.join(info.split())}"
     if unused:
         advice = "A build from source on this machine uses all of the processor."
-        return Finding("native", "warn", f"{text}; not used: {', '.join(unused)}", advice)
-    return Finding("native", "ok", text)
+        return Verdict("native", "warn", f"{text}; not used: {', '.join(unused)}", advice)
+    return Verdict("native", "ok", text)
 
 
 def built_features(system_info: str) -> set[str]:
@@ -69,18 +69,18 @@ def cpu_features() -> set[str]:
     return {name for name, flag in _FEATURES.items() if flag in flags}
 
 
-def devices(probed: dict[str, Any]) -> Finding:
+def devices(probed: dict[str, Any]) -> Verdict:
     if "error" in probed:
-        return Finding("devices", "skip", "the native library does not load")
+        return Verdict("devices", "skip", "the native library does not load")
     found = [
         f"{d['name']} ({d['description']}, {human_bytes(d['memory_free'])} of {human_bytes(d['memory_total'])} free)"
         for d in probed["devices"]
     ]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return Finding("devices", "ok", f"{cores} CPU threads; {'; '.join(found) or 'no device listed'}")
+    return Verdict("devices", "ok", f"{cores} CPU threads; {'; '.join(found) or 'no device listed'}")
 
 
-def environment() -> Finding:
+def environment() -> Verdict:
     """Variables that are set; unparsable, contradictory and unknown ones."""
     known = {name.removeprefix(PREFIXES[1]) for name in SERVER | CLIENT}
     given = [name for name in sorted(os.environ) if name.startswith(PREFIXES)]
@@ -91,28 +91,28 @@ def environment() -> Finding:
             wrong.append(f"PYOLLAMA_{name} and OLLAMA_{name} differ; {found[0] if found else 'neither'} counts")
     text = ", ".join(f"{name}={os.environ[name]}" for name in given if not name.endswith(("KEY", "TOKEN")))
     if wrong:
-        return Finding("environment", "warn", "; ".join(wrong), "Correct or unset these variables.")
-    return Finding("environment", "ok", text or "no variable is set")
+        return Verdict("environment", "warn", "; ".join(wrong), "Correct or unset these variables.")
+    return Verdict("environment", "ok", text or "no variable is set")
 
 
-def proxies() -> Finding:
+def proxies() -> Verdict:
     """Other programs' way to localhost; pyollama itself goes there directly."""
     found = urllib.request.getproxies()
     if not any(kind in found for kind in ("http", "https", "all")):
-        return Finding("proxies", "ok", "no proxy is set")
+        return Verdict("proxies", "ok", "no proxy is set")
     text = ", ".join(f"{kind}: {url}" for kind, url in sorted(found.items()))
     if "http" in found and not urllib.request.proxy_bypass("localhost"):
         advice = "Set NO_PROXY=localhost,127.0.0.1 so that other programs reach the server."
-        return Finding("proxies", "warn", f"{text}; requests to localhost go through it", advice)
-    return Finding("proxies", "ok", text)
+        return Verdict("proxies", "warn", f"{text}; requests to localhost go through it", advice)
+    return Verdict("proxies", "ok", text)
 
 
-def terminal_abilities() -> Finding:
+def terminal_abilities() -> Verdict:
     if not sys.stdout.isatty():
-        return Finding("terminal", "skip", "standard output is not a terminal")
+        return Verdict("terminal", "skip", "standard output is not a terminal")
     columns, lines = terminal.size(sys.stdout)
     colour = "colour" if terminal.colours(sys.stdout) else "no colour"
     text = f"{columns} by {lines}, {sys.stdout.encoding}, {colour}, TERM={os.environ.get('TERM', '')}"
     if not terminal.encodes(sys.stdout, "█"):
-        return Finding("terminal", "warn", text, "Use a UTF-8 locale to see all characters of an answer.")
-    return Finding("terminal", "ok", text)
+        return Verdict("terminal", "warn", text, "Use a UTF-8 locale to see all characters of an answer.")
+    return Verdict("terminal", "ok", text)

@@ -9,7 +9,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, build_opener
 
 from pyollama import __version__
-from pyollama.cli.checkup import Finding
+from pyollama.cli.checkup import Verdict
 from pyollama.config import Address
 
 _SECONDS = 3.0
@@ -39,39 +39,39 @@ class Answer:
         self.refused = False
 
 
-def server(answer: Answer) -> Finding:
+def server(answer: Answer) -> Verdict:
     if answer.refused:
-        return Finding("server", "warn", f"nothing answers at {answer.url}", _START)
+        return Verdict("server", "warn", f"nothing answers at {answer.url}", _START)
     if answer.error:
-        return Finding("server", "fail", f"{answer.url}: {answer.error}", "Check OLLAMA_HOST and the server's log.")
+        return Verdict("server", "fail", f"{answer.url}: {answer.error}", "Check OLLAMA_HOST and the server's log.")
     level, ours = answer.body.get("version"), answer.body.get("pyollama")
     text = f"{answer.url}: {f'pyollama {ours}' if ours else 'Ollama'}, API level {level}"
     if ours and ours != __version__:
         advice = f"This command line is {__version__}: restart the server after an update."
-        return Finding("server", "warn", text, advice)
-    return Finding("server", "ok", text)
+        return Verdict("server", "warn", text, advice)
+    return Verdict("server", "ok", text)
 
 
-def port(answer: Answer, address: Address) -> Finding:
+def port(answer: Answer, address: Address) -> Verdict:
     """Who has the port that our server would take."""
     if answer.refused:
-        return Finding("port", "ok", f"port {address.port} is free")
+        return Verdict("port", "ok", f"port {address.port} is free")
     if answer.error:
         text = f"another program answers on port {address.port}: {answer.error}"
-        return Finding("port", "fail", text, "Stop it, or set OLLAMA_HOST to another port.")
+        return Verdict("port", "fail", text, "Stop it, or set OLLAMA_HOST to another port.")
     if "pyollama" in answer.body:
-        return Finding("port", "ok", f"port {address.port} is pyollama's")
+        return Verdict("port", "ok", f"port {address.port} is pyollama's")
     if "version" in answer.body:
         advice = "Stop Ollama before starting pyollama, or set OLLAMA_HOST to another port."
-        return Finding("port", "warn", f"port {address.port} is taken by Ollama", advice)
-    return Finding("port", "fail", f"port {address.port} is taken by another program", "Set OLLAMA_HOST to another.")
+        return Verdict("port", "warn", f"port {address.port} is taken by Ollama", advice)
+    return Verdict("port", "fail", f"port {address.port} is taken by another program", "Set OLLAMA_HOST to another.")
 
 
-def clock(answer: Answer) -> Finding:
+def clock(answer: Answer) -> Verdict:
     if not answer.date:
-        return Finding("clock", "skip", "no server to compare with")
+        return Verdict("clock", "skip", "no server to compare with")
     skew = time.time() - parsedate_to_datetime(answer.date).timestamp()
     if abs(skew) > _SKEW:
         text = f"this clock and the server's differ by {skew:.0f} s"
-        return Finding("clock", "warn", text, "Synchronise both machines: times in lists will look wrong.")
-    return Finding("clock", "ok", "agrees with the server's")
+        return Verdict("clock", "warn", text, "Synchronise both machines: times in lists will look wrong.")
+    return Verdict("clock", "ok", "agrees with the server's")

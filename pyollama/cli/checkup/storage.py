@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from pyollama.cli.checkup import Finding
+from pyollama.cli.checkup import Verdict
 from pyollama.cli.output.formats import human_bytes
 from pyollama.errors import PyollamaError
 from pyollama.store import Store
@@ -20,22 +20,22 @@ _STALE_TEMPORARY = 3600.0
 _CHUNK = 1 << 20
 
 
-def store(folder: Path) -> Finding:
+def store(folder: Path) -> Verdict:
     """The folder exists or can be made, is writable, and has room."""
     existing = next(path for path in [folder, *folder.parents] if path.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        return Finding("store", "fail", f"{existing} is not writable", "Change its owner, or set OLLAMA_MODELS.")
+        return Verdict("store", "fail", f"{existing} is not writable", "Change its owner, or set OLLAMA_MODELS.")
     free = shutil.disk_usage(existing).free
     text = f"{folder}{'' if folder.exists() else ' (not made yet)'}, {human_bytes(free)} free"
     if free < _LOW_SPACE:
-        return Finding("store", "warn", text, "Remove models with pyollama rm, or set OLLAMA_MODELS to another disk.")
-    return Finding("store", "ok", text)
+        return Verdict("store", "warn", text, "Remove models with pyollama rm, or set OLLAMA_MODELS to another disk.")
+    return Verdict("store", "ok", text)
 
 
-def blobs(folder: Path, *, deep: bool) -> Finding:
+def blobs(folder: Path, *, deep: bool) -> Verdict:
     """Every manifest reads, every blob it names is there (deep: and has its digest); what no one needs."""
     if not folder.exists():
-        return Finding("blobs", "skip", "no store yet")
+        return Verdict("blobs", "skip", "no store yet")
     used, wrong = _used(Store(folder), deep=deep)
     files = {path.name: path.stat().st_size for path in _files(folder)}
     partial = [name for name in files if _unfinished(name)]
@@ -47,12 +47,12 @@ def blobs(folder: Path, *, deep: bool) -> Finding:
         text += f"; {len(partial)} partial ({human_bytes(sum(files[name] for name in partial))})"
     if wrong:
         advice = "Create or pull the models again that use them."
-        return Finding("blobs", "fail", f"{text}; {'; '.join(wrong)}", advice)
+        return Verdict("blobs", "fail", f"{text}; {'; '.join(wrong)}", advice)
     if any(
         time.time() - path.stat().st_mtime > _age_limit(path.name) for path in _files(folder) if path.name in partial
     ):
-        return Finding("blobs", "warn", text, "pyollama doctor --fix removes stale partial files.")
-    return Finding("blobs", "ok", text)
+        return Verdict("blobs", "warn", text, "pyollama doctor --fix removes stale partial files.")
+    return Verdict("blobs", "ok", text)
 
 
 def repair(folder: Path, own_files: list[Path]) -> list[str]:

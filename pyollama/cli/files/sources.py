@@ -1,4 +1,4 @@
-"""Local files behind FROM, ADAPTER and DRAFT, found on the client (modelfile.md sections 8 and 9)."""
+"""Local files behind FROM, ADAPTER and DRAFT, found on the client as docs/reference/modelfile.md says."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyollama.cli.output.progress import Progress
+from pyollama.cli.output.progress import Display
 from pyollama.errors import CommandFailed
 
 if TYPE_CHECKING:
@@ -36,14 +36,14 @@ def hash_files(paths: Iterable[Path]) -> dict[Path, str]:
             pool.shutdown(cancel_futures=True)
 
 
-def upload_missing(client: Client, digests: dict[Path, str], progress: Progress) -> None:
+def upload_missing(client: Client, digests: dict[Path, str], progress: Display) -> None:
     """Send each file the server does not have, and watch it go."""
     for path, digest in digests.items():
         if not client.has_blob(digest):
             _upload(client, path, digest, progress)
 
 
-def _upload(client: Client, path: Path, digest: str, progress: Progress) -> None:
+def _upload(client: Client, path: Path, digest: str, progress: Display) -> None:
     spinner = progress.spinner(f"copying file {digest}")
     size = path.stat().st_size
 

@@ -1,4 +1,4 @@
-"""Progress on stderr: items redrawn in place on a terminal, plain lines elsewhere.
+"""Display on stderr: items redrawn in place on a terminal, plain lines elsewhere.
 
 ``open_progress`` picks the display. Items may be changed from any thread; a thread of the display draws them.
 """
@@ -26,7 +26,7 @@ _HIDE_CURSOR, _SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 _ERASE_RIGHT, _ERASE_BELOW = "\x1b[K", "\x1b[J"
 
 
-class Progress(Protocol):
+class Display(Protocol):
     """Where commands report what goes on. Leaving the ``with`` block ends the display."""
 
     def spinner(self, message: str = "") -> Spinner: ...
@@ -40,7 +40,7 @@ class Progress(Protocol):
     ) -> None: ...
 
 
-def open_progress(*, off: bool = False) -> Progress:
+def open_progress(*, off: bool = False) -> Display:
     if off:
         return Silent()
     return Redrawn(sys.stderr) if terminal.redraws(sys.stderr) else Lines(sys.stderr)

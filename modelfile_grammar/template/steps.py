@@ -1,4 +1,4 @@
-"""The instructions of a program: each does one thing to the machine and returns where to go on."""
+"""The steps of a program: each does one thing to the machine and returns where to go on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .closures import Evaluate
 from .errors import CallError, TemplateRunError
 from .expressions import UNSET
 from .gotext.text import text_of
-from .machine import END, Failure, Instruction, Machine, Place
+from .machine import END, Failure, Machine, Place, Step
 from .provenance import pieces_of
 from .values import NO_VALUE, Byte, TemplateText, Value, is_list, is_map, sorted_keys, truth
 
@@ -18,11 +18,11 @@ def nothing(machine: Machine) -> Value:
     return NO_VALUE
 
 
-def go_to(address: int) -> Instruction:
+def go_to(address: int) -> Step:
     return lambda machine: address
 
 
-def write_text(text: str, after: int) -> Instruction:
+def write_text(text: str, after: int) -> Step:
     length, marked = len(text), TemplateText(text)
 
     def run(machine: Machine) -> int:
@@ -35,7 +35,7 @@ def write_text(text: str, after: int) -> Instruction:
     return run
 
 
-def evaluate_only(value: Evaluate, after: int) -> Instruction:
+def evaluate_only(value: Evaluate, after: int) -> Step:
     def run(machine: Machine) -> int:
         value(machine)
         return after
@@ -43,7 +43,7 @@ def evaluate_only(value: Evaluate, after: int) -> Instruction:
     return run
 
 
-def print_value(value: Evaluate, after: int, place: Place, *, constant: bool) -> Instruction:
+def print_value(value: Evaluate, after: int, place: Place, *, constant: bool) -> Step:
     """``constant``: no data goes into the value, so that the text is the template's own."""
 
     def run(machine: Machine) -> int:
@@ -64,14 +64,14 @@ def print_value(value: Evaluate, after: int, place: Place, *, constant: bool) ->
     return run
 
 
-def branch(value: Evaluate, after: int, otherwise: int) -> Instruction:
+def branch(value: Evaluate, after: int, otherwise: int) -> Step:
     def run(machine: Machine) -> int:
         return after if truth(value(machine)) else otherwise
 
     return run
 
 
-def enter_with(value: Evaluate, slot: int, after: int, otherwise: int) -> Instruction:
+def enter_with(value: Evaluate, slot: int, after: int, otherwise: int) -> Step:
     def run(machine: Machine) -> int:
         result = value(machine)
         if not truth(result):
@@ -83,7 +83,7 @@ def enter_with(value: Evaluate, slot: int, after: int, otherwise: int) -> Instru
     return run
 
 
-def restore_dot(slot: int, after: int) -> Instruction:
+def restore_dot(slot: int, after: int) -> Step:
     def run(machine: Machine) -> int:
         machine.dot = machine.vars[slot]
         return after
@@ -91,9 +91,7 @@ def restore_dot(slot: int, after: int) -> Instruction:
     return run
 
 
-def enter_range(
-    value: Evaluate, state: int, dot: int, pairs: bool, place: Place, after: int, otherwise: int
-) -> Instruction:
+def enter_range(value: Evaluate, state: int, dot: int, pairs: bool, place: Place, after: int, otherwise: int) -> Step:
     def run(machine: Machine) -> int:
         result = value(machine)
         elements = _elements(machine, result, pairs, place)
@@ -143,7 +141,7 @@ def next_element(
     forget: list[int],
     after: int,
     done: int,
-) -> Instruction:
+) -> Step:
     def run(machine: Machine) -> int:
         element = next(machine.vars[state], _DONE)  # type: ignore[call-overload]
         if element is _DONE:
@@ -169,9 +167,7 @@ def setter(slot: int) -> Callable[[Machine, Value], None]:
     return store
 
 
-def call_template(
-    name: str, value: Evaluate, after: int, place: Place, entries: Mapping[str, tuple[int, int]]
-) -> Instruction:
+def call_template(name: str, value: Evaluate, after: int, place: Place, entries: Mapping[str, tuple[int, int]]) -> Step:
     def run(machine: Machine) -> int:
         entry = entries.get(name)
         if entry is None:
