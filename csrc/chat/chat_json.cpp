@@ -83,6 +83,7 @@ common_chat_templates_inputs read_request(const std::string & request_json) {
     common_chat_templates_inputs in;
     in.messages = read_messages(request);
     if (has(request, "tools")) in.tools = common_chat_tools_parse_oaicompat(request.at("tools"));
+    in.parallel_tool_calls = !in.tools.empty();  // a parser that reads several calls
     read_thinking(request, in);
     in.add_generation_prompt = read_bool(request, "add_generation_prompt", true);
     if (read_bool(request, "continue_final_message", false)) in.continue_final_message = COMMON_CHAT_CONTINUATION_AUTO;
@@ -97,6 +98,8 @@ std::string print_result(const common_chat_params & rendered, const std::map<std
     out["preserved_tokens"] = rendered.preserved_tokens;
     out["format"] = common_chat_format_name(rendered.format);
     out["parser"] = rendered.parser;
+    out["reads_calls"] = rendered.parser.find("\"tool-name\"") != std::string::npos;
+    out["reads_thoughts"] = rendered.parser.find("\"reasoning\"") != std::string::npos;
     out["supports_thinking"] = rendered.supports_thinking;
     out["thinking_start_tag"] = rendered.thinking_start_tag;
     out["thinking_end_tags"] = rendered.thinking_end_tags;
