@@ -25,9 +25,10 @@ class ChatTemplates {
     //   "reasoning_effort": text or null, "add_generation_prompt": true, "continue_final_message": false};
     //   only messages is required.
     // result_json: {"prompt", "generation_prompt", "additional_stops", "preserved_tokens", "format", "parser",
-    //   "reads_calls": bool, "reads_thoughts": bool, "supports_thinking", "thinking_start_tag", "thinking_end_tags",
-    //   "caps": {name: bool}}. The prompt includes generation_prompt and leaves out a BOS that the tokenizer adds:
-    //   tokenise it with add_special and parse_special. An AnswerParser reads the answer.
+    //   "reads_calls": bool, "reads_thoughts": bool, "is_plain": bool (the parser gives all text back),
+    //   "supports_thinking", "thinking_start_tag", "thinking_end_tags", "caps": {name: bool}}. The prompt includes
+    //   generation_prompt and leaves out a BOS that the tokenizer adds: tokenise it with add_special and parse_special.
+    //   An AnswerParser reads the answer.
     // bad_request: the request is malformed, or the template refused it, in the template's own words.
     virtual Status render(std::string_view request_json, std::string & result_json) const noexcept = 0;
 };

@@ -76,6 +76,14 @@ std::string erase_through(std::string text, const char * mark) {
     return at == std::string::npos ? text : text.substr(at + std::char_traits<char>::length(mark));
 }
 
+// Whether a parser does more than give all text back.
+bool reads_anything(const std::string & parser) {
+    for (const char * sign : {"\"tool-name\"", "\"reasoning\"", "\"delimiters\":[\""}) {
+        if (parser.find(sign) != std::string::npos) return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 common_chat_templates_inputs read_request(const std::string & request_json) {
@@ -99,6 +107,7 @@ std::string print_result(const common_chat_params & rendered, const std::map<std
     out["format"] = common_chat_format_name(rendered.format);
     out["parser"] = rendered.parser;
     out["reads_calls"] = rendered.parser.find("\"tool-name\"") != std::string::npos;
+    out["is_plain"] = !reads_anything(rendered.parser);
     out["reads_thoughts"] = rendered.parser.find("\"reasoning\"") != std::string::npos;
     out["supports_thinking"] = rendered.supports_thinking;
     out["thinking_start_tag"] = rendered.thinking_start_tag;

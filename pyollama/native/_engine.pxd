@@ -85,7 +85,25 @@ cdef extern from "engine/schedule/request.hpp" namespace "po" nogil:
         vector[string] stop
         int logprobs
         bool want_context
+        vector[string] shown
         SampleSpec sampling
+
+cdef extern from "chat/answer_parser.hpp" namespace "po" nogil:
+    cppclass ParsedCall:
+        string name
+        string arguments
+
+    cppclass AnswerDelta:
+        string content
+        string thinking
+        vector[ParsedCall] calls
+        bool open_thought
+
+    cppclass CppAnswerParser "po::AnswerParser":
+        @staticmethod
+        Status open(string_view, unique_ptr[CppAnswerParser] &)
+        void add(string_view, AnswerDelta &)
+        void finish(AnswerDelta &)
 
 cdef extern from "engine/embedder.hpp" namespace "po" nogil:
     cppclass EmbedSpec:

@@ -17,6 +17,16 @@ def render_chat(model: Sequence[str], request: bytes) -> bytes:
     ValueError with the reason of the file or the template.
     """
 
+class AnswerParser:
+    """Reads the answer to a chat that was rendered with a Jinja template (csrc/chat). Any thread, one at a time."""
+
+    def __init__(self, parser: bytes) -> None:
+        """parser: JSON of what the rendering said about it. ValueError: it is none."""
+    def add(self, text: str) -> tuple[str, str, list[tuple[str, str]]]:
+        """Content, thought and complete calls (name, arguments as JSON) after one more piece of text."""
+    def finish(self) -> tuple[str, str, list[tuple[str, str]], bool]:
+        """What was held back, and whether the answer ends within a thought."""
+
 class EngineClosed(Exception):
     """The engine was closed; nothing can be submitted any more."""
 
@@ -68,6 +78,7 @@ class Engine:
         stop: Sequence[str] = (),
         logprobs: int = -1,
         want_context: bool = False,
+        shown: Sequence[str] = (),
         temperature: float,
         top_k: int,
         top_p: float,

@@ -55,6 +55,35 @@ def render_chat(model, bytes request not None) -> bytes:
     return <bytes>result
 
 
+cdef class AnswerParser:
+    """Reads the answer to a chat that was rendered with a Jinja template (csrc/chat). Any thread, one at a time."""
+
+    cdef unique_ptr[CppAnswerParser] _parser
+
+    def __cinit__(self, bytes parser not None):
+        """parser: JSON of what the rendering said about it. ValueError: it is none."""
+        cdef string raw = parser
+        cdef Status status
+        with nogil:
+            status = CppAnswerParser.open(string_view(raw.data(), raw.size()), self._parser)
+        _raise_unless_ok(status)
+
+    def add(self, str text not None):
+        """Content, thought and complete calls (name, arguments as JSON) after one more piece of text."""
+        cdef string raw = _bytes(text)
+        cdef AnswerDelta delta
+        with nogil:
+            self._parser.get().add(string_view(raw.data(), raw.size()), delta)
+        return _delta(delta)
+
+    def finish(self):
+        """What was held back, and whether the answer ends within a thought."""
+        cdef AnswerDelta delta
+        with nogil:
+            self._parser.get().finish(delta)
+        return *_delta(delta), delta.open_thought
+
+
 class EngineClosed(Exception):
     """The engine was closed; nothing can be submitted any more."""
 
@@ -149,6 +178,7 @@ cdef class Engine:
         stop=(),
         int logprobs=-1,
         bool want_context=False,
+        shown=(),
         float temperature,
         top_k,
         float top_p,
@@ -170,6 +200,7 @@ cdef class Engine:
         spec.shift, spec.truncate = shift, truncate
         spec.stop = _strings(stop)
         spec.logprobs, spec.want_context = logprobs, want_context
+        spec.shown = _strings(shown)
         spec.sampling.temperature, spec.sampling.top_k, spec.sampling.top_p = temperature, _clamped(top_k), top_p
         spec.sampling.min_p, spec.sampling.typical_p = min_p, typical_p
         spec.sampling.repeat_last_n, spec.sampling.repeat_penalty = _clamped(repeat_last_n), repeat_penalty
@@ -294,6 +325,11 @@ cdef object _to_python(Event * event):
     cdef Loaded * loaded = get_if[Loaded](event)
     return (1, loaded.n_ctx_train, loaded.n_cells, loaded.n_vocab, loaded.n_embd, loaded.adds_bos, loaded.size,
             loaded.size_vram, loaded.n_threads, loaded.n_gpu_layers, loaded.load_ns)
+
+
+cdef tuple _delta(AnswerDelta & delta):
+    calls = [(_text(call.name), _text(call.arguments)) for call in delta.calls]
+    return _text(delta.content), _text(delta.thinking), calls
 
 
 cdef object _logprob(TokenLogprob * entry):

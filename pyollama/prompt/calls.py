@@ -106,6 +106,11 @@ class Tools:
             return text
 
 
+def parse_arguments(text: str) -> dict[str, Any]:
+    """The arguments of a call that the engine has read; none if they cannot go into an answer."""
+    return _parse(text) or {}
+
+
 def _looks_like_call(item: dict[str, Any]) -> bool:
     return any(isinstance(item.get(key), str) for key in _NAMES) and any(key in item for key in _ARGUMENTS)
 

@@ -22,7 +22,7 @@ from pyollama.prompt.messages import (
     with_system_in_front,
     without_old_thoughts,
 )
-from pyollama.prompt.output import OutputParser
+from pyollama.prompt.output import AnswerForm, OutputParser
 from pyollama.prompt.prompts import Prompt, cut_at, preceded, text_of, with_data_at_end
 from pyollama.prompt.thinking import ThinkingParser, opened_by
 from pyollama.prompt.tools import ToolParser
@@ -106,15 +106,22 @@ class Conversation:
     def n_messages(self) -> int:
         return len(self._messages)
 
-    def stops(self) -> tuple[str, ...]:
-        """Stop texts that the template asks for. After ``prompt``."""
-        return tuple(self._shim.get("additional_stops", ()))
+    def form(self) -> AnswerForm:
+        """What the engine must know of the answer. After ``prompt``."""
+        if self._style.language == "go":
+            reads = self._tools or self._style.thinks
+            return AnswerForm(shown=gotemplate.marks(self._style.template) if reads else ())
+        return jinja.form(self._shim)
 
     def parser(self, prompt: Prompt) -> OutputParser:
         """What reads the answer to ``prompt``."""
-        thinking = self._thinking(text_of(prompt)) if self._style.thinks else None
-        tools = ToolParser(self._tag_of_calls(), Tools.of(self._tools)) if self._tools else None
-        return OutputParser(thinking, tools, show_thinking=self._effort.on)
+        thinks = self._style.thinks and not self._shim.get("reads_thoughts")
+        return OutputParser(
+            self._thinking(text_of(prompt)) if thinks else None,
+            ToolParser(self._tag_of_calls(), Tools.of(self._tools)) if self._tools else None,
+            show_thinking=self._effort.on or not self._style.thinks,
+            calls_are_read=bool(self._shim.get("reads_calls")),
+        )
 
     # --- rendering ---
 

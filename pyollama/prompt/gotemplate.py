@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -75,6 +76,11 @@ def tag_of_calls(text: str) -> str:
         return _parsed(text).tool_call_tag
 
 
+def marks(text: str) -> tuple[str, ...]:
+    """What may be special tokens in a template: those that begin and end calls and thoughts among others."""
+    return tuple(dict.fromkeys(_MARK.findall(text)))
+
+
 def parser(text: str, prompt: str, *, show_thinking: bool) -> OutputParser:
     """What reads the answer to ``prompt`` of a model that may think."""
     return OutputParser(thinking_parser(text, prompt), show_thinking=show_thinking)
@@ -95,6 +101,9 @@ def _tool(tool: Tool) -> dict[str, Any]:
     described = asdict(parameters) if parameters else {}
     function = {**asdict(tool.function), "parameters": {**described, "$defs": described.get("defs")}}
     return {**asdict(tool), "function": function}
+
+
+_MARK = re.compile(r"<[^<>\s]{1,60}>|\[/?[A-Z_]{2,40}\]")
 
 
 @lru_cache(maxsize=64)

@@ -6,7 +6,7 @@ The renderer speaks OpenAI's form of messages, so arguments of tool calls are JS
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -14,8 +14,10 @@ import msgspec
 from pyollama.errors import EngineRefused, TemplateError
 from pyollama.prompt.effort import Effort
 from pyollama.prompt.messages import last_index
+from pyollama.prompt.output import AnswerForm
 from pyollama.wire.chat import Message, Tool, ToolCall
 
+_OF_PARSER = ("format", "generation_prompt", "parser", "thinking_end_tags")
 _TAGS_OF_CALLS = ("<tool_call>", "[TOOL_CALLS]", "<|python_tag|>", "<|tool_call|>", "<function_call>")
 _PROBE = "qWx7"  # a text that no template has of its own
 _PROBED_TEMPLATES = 64
@@ -37,6 +39,16 @@ def request(messages: Sequence[Message], tools: Sequence[Tool], effort: Effort, 
     if effort.level and effort.on:
         body["reasoning_effort"] = effort.level
     return msgspec.json.encode(body)
+
+
+def form(rendered: Mapping[str, Any]) -> AnswerForm:
+    """What a rendering says about the answer."""
+    parser = b"" if rendered.get("is_plain", True) else msgspec.json.encode({key: rendered[key] for key in _OF_PARSER})
+    return AnswerForm(
+        stops=tuple(rendered.get("additional_stops", ())),
+        shown=(*rendered.get("preserved_tokens", ()), *rendered.get("additional_stops", ())),
+        parser=parser,
+    )
 
 
 def tag_of_calls(template: str) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from pyollama.runner.answers import AnswerReader
 from pyollama.runner.frames import FrameReader, FrameWriter
 from pyollama.wire import runner as wire
 
@@ -98,9 +99,10 @@ def _serve(commands: int, outlet: Outlet) -> None:
     except ValueError as error:  # refused before the load began
         outlet.send([(TAG_LOAD_FAILED, str(error))])
         os._exit(0)
-    desk = Desk(engine, outlet)
+    answers = _open_answers()
+    desk = Desk(engine, outlet, answers)
     threading.Thread(target=desk.take_commands, args=(commands, reader, frames), daemon=True).start()
-    _forward_events(engine, outlet)
+    _forward_events(engine, outlet, answers)
 
 
 def _open_engine(spec: wire.LoadSpec) -> Engine:
@@ -118,13 +120,19 @@ def _open_engine(spec: wire.LoadSpec) -> Engine:
     return Engine(**options)
 
 
-def _forward_events(engine: Engine, outlet: Outlet) -> None:
+def _open_answers() -> AnswerReader:
+    from pyollama.native._engine import AnswerParser
+
+    return AnswerReader(AnswerParser)
+
+
+def _forward_events(engine: Engine, outlet: Outlet, answers: AnswerReader) -> None:
     """One frame per wake-up: everything that happened in a step of the engine."""
     wake = select.poll()
     wake.register(engine.fileno(), select.POLLIN)
     while True:
         wake.poll()
-        events = engine.drain()
+        events = answers.read(engine.drain())
         if events:
             outlet.send(events)
 
@@ -140,9 +148,10 @@ def _read(fd: int) -> bytes:
 class Desk:
     """Takes commands and hands them to the engine; answers at once what needs no engine step."""
 
-    def __init__(self, engine: Engine, outlet: Outlet) -> None:
+    def __init__(self, engine: Engine, outlet: Outlet, answers: AnswerReader) -> None:
         self._engine = engine
         self._outlet = outlet
+        self._answers = answers
 
     def take_commands(self, fd: int, reader: FrameReader, frames: list[memoryview]) -> None:
         """The reader thread: for ever, beginning with frames that came together with the first one."""
@@ -192,7 +201,13 @@ class Desk:
     def _generate(self, command: wire.Generate) -> None:
         options = msgspec.structs.asdict(command)
         sampling = msgspec.structs.asdict(options.pop("sampling"))
-        self._engine.generate(options.pop("id"), options.pop("prompt"), **options, **sampling)
+        if parser := options.pop("parser"):
+            self._answers.attach(command.id, parser)
+        try:
+            self._engine.generate(options.pop("id"), options.pop("prompt"), **options, **sampling)
+        except BaseException:
+            self._answers.detach(command.id)
+            raise
 
     def _embed(self, command: wire.Embed) -> None:
         options = msgspec.structs.asdict(command)

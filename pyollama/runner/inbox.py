@@ -75,7 +75,7 @@ class Inbox(trio.abc.ReceiveChannel[Piece | Finished]):
 
     def _add(self, piece: Piece) -> None:
         self._pieces.append(piece)
-        self._unread += len(piece.text) + LOGPROB_COST * _count_logprobs(piece)
+        self._unread += len(piece.text) + len(piece.thinking) + LOGPROB_COST * _count_logprobs(piece)
         if self._unread > UNREAD_LIMIT:
             self._error = errors.EngineRefused("the answer was not read fast enough and was given up")
             self._cancel()
@@ -187,7 +187,14 @@ def _join(pieces: list[Piece]) -> Piece:
     logprobs: list[TokenLogprob] = []
     for piece in pieces:
         logprobs += piece.logprobs or []
-    return Piece(pieces[0].id, "".join(piece.text for piece in pieces), logprobs or None)
+    return Piece(
+        id=pieces[0].id,
+        text="".join(piece.text for piece in pieces),
+        logprobs=logprobs or None,
+        thinking="".join(piece.thinking for piece in pieces),
+        calls=[call for piece in pieces for call in piece.calls],
+        open_thought=pieces[-1].open_thought,
+    )
 
 
 def _count_logprobs(piece: Piece) -> int:

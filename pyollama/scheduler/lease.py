@@ -44,6 +44,8 @@ class Lease:
         shift: bool,
         logprobs: int = -1,
         want_context: bool = False,
+        shown: Sequence[str] = (),
+        parser: bytes = b"",
     ) -> AsyncIterator[Inbox]:
         """Pieces of the completion, then its Finished, then the end. Leaving early cancels it.
 
@@ -51,6 +53,8 @@ class Lease:
             truncate: cut a too long prompt from its middle. Needs shift (api.md section 5.6).
             logprobs: -1 none; n: those of the chosen tokens and of n alternatives.
             want_context: put the token ids of prompt and answer into Finished.
+            shown: special tokens in these texts, and in stop texts, are part of the answer's text.
+            parser: what a rendering said about reading its answers; pieces then come read.
 
         The stream raises:
             PromptTooLong: the prompt does not fit and truncate is off.
@@ -69,6 +73,8 @@ class Lease:
             stop=list(options.stop),
             logprobs=logprobs,
             want_context=want_context,
+            shown=list(shown),
+            parser=parser,
         )
 
         def explain(failed: wire.Failed) -> PyollamaError:

@@ -12,7 +12,7 @@ import trio
 from quart_trio.wrappers import TrioResponse as Response
 
 from pyollama.errors import InternalError, PromptTooLong, PyollamaError, RunnerLost, StreamBroken
-from pyollama.prompt.output import Delta, OutputParser
+from pyollama.prompt.output import AnswerForm, Delta, OutputParser
 from pyollama.prompt.prompts import Prompt, text_of
 from pyollama.scheduler.lease import Lease
 from pyollama.scheduler.options import Options
@@ -54,6 +54,7 @@ class Completion:
     shift: bool
     logprobs: int  # -1: none; n: those of the chosen tokens and of n alternatives each
     want_context: bool
+    form: AnswerForm
 
 
 class Generation:
@@ -91,7 +92,7 @@ class Generation:
 
     def _chunk(self, encoder: Encoder, piece: Piece) -> bytes:
         """Empty while nothing is to be shown."""
-        delta = Delta(piece.text) if self._parser.idle else self._parser.add(piece.text)
+        delta = self._parser.read(piece)
         logprobs = piece.logprobs or ()
         return encoder.delta(delta, logprobs) if delta or logprobs else b""
 
@@ -100,7 +101,7 @@ class Generation:
         logprobs: list[TokenLogprob] = []
         event = self._first
         while not isinstance(event, Finished):
-            parts.append(self._parser.add(event.text))
+            parts.append(self._parser.read(event))
             logprobs += event.logprobs or ()
             event = await self._events.receive()
         parts.append(self._parser.finish())
@@ -158,6 +159,8 @@ async def _attempt(completion: Completion, lease: Lease, *, cut: bool) -> tuple[
                 shift=completion.shift,
                 logprobs=completion.logprobs,
                 want_context=completion.want_context,
+                shown=completion.form.shown,
+                parser=completion.form.parser,
             )
         )
         first = await events.receive()

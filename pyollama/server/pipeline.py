@@ -5,7 +5,7 @@ Nothing here knows a dialect. Errors before the first byte are raised; the diale
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from pyollama.prompt import gotemplate, messages
 from pyollama.prompt.conversation import Conversation
 from pyollama.prompt.effort import Effort
 from pyollama.prompt.images import numbered
-from pyollama.prompt.output import OutputParser
+from pyollama.prompt.output import AnswerForm, OutputParser
 from pyollama.prompt.prompts import Prompt, preceded, text_of
 from pyollama.scheduler import Lease, Options, defaults
 from pyollama.server.asking import Ask, ChatTask, PromptTask
@@ -140,7 +140,7 @@ class _Run:
             prompt = await talk.shorten(self._n_ctx)
         else:
             prompt = await talk.prompt()
-        completion = self._completion(prompt, stops=talk.stops())
+        completion = self._completion(prompt, talk.form())
         return await begin(completion, self.lease, self.timer, talk.parser, shorten=talk.shorten)
 
     async def preview(self) -> Preview:
@@ -159,9 +159,9 @@ class _Run:
         """Whether there are more messages than tokens that fit: then nobody needs the whole prompt."""
         return self.ask.truncate and talk.n_messages > self._n_ctx
 
-    def _completion(self, prompt: Prompt, stops: Sequence[str] = ()) -> Completion:
+    def _completion(self, prompt: Prompt, form: AnswerForm) -> Completion:
         ask, options = self.ask, self.options
-        added = tuple(stop for stop in stops if stop not in options.stop)
+        added = tuple(stop for stop in form.stops if stop not in options.stop)
         return Completion(
             prompt=prompt,
             options=replace(options, stop=options.stop + added) if added else options,
@@ -169,6 +169,7 @@ class _Run:
             shift=self.found.family not in _CANNOT_SHIFT if ask.shift is None else ask.shift,
             logprobs=ask.logprobs,
             want_context=ask.want_context,
+            form=form,
         )
 
     # --- a conversation ---
@@ -203,7 +204,8 @@ class _Run:
     # --- a prompt that is no conversation to shorten: raw, an insertion, or by the request's own template ---
 
     async def _begin_plain(self, task: PromptTask) -> Generation:
-        completion = self._completion(await self._plain_prompt(task))
+        form = AnswerForm() if task.raw else AnswerForm(shown=gotemplate.marks(self._template))
+        completion = self._completion(await self._plain_prompt(task), form)
         return await begin(completion, self.lease, self.timer, self._plain_parser)
 
     async def _plain_prompt(self, task: PromptTask) -> Prompt:

@@ -69,6 +69,8 @@ class Generate(Struct, array_like=True, tag="generate"):
     stop: list[str] = []
     logprobs: int = -1  # -1 none; n >= 0: the chosen token's, and n alternatives
     want_context: bool = False  # put prompt and answer token ids into Finished
+    shown: list[str] = []  # special tokens in these texts, and in stop, are part of the answer's text
+    parser: bytes = b""  # JSON of what a rendering said about reading its answers: pieces then come read
 
 
 class Render(Struct, array_like=True, tag="render"):
@@ -158,8 +160,11 @@ class Piece(Struct, array_like=True, tag=3):
     """Whole UTF-8 text of one request since its last piece; may be empty when it carries log-probabilities."""
 
     id: int
-    text: str
+    text: str  # of a request with a parser: content
     logprobs: list[TokenLogprob] | None = None
+    thinking: str = ""
+    calls: list[tuple[str, str]] = []  # complete tool calls: name, arguments as a JSON object
+    open_thought: bool = False  # the answer ended within a thought
 
 
 class Finished(Struct, array_like=True, tag=4):

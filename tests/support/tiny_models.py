@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -34,16 +34,46 @@ def scripted(path: Path, follows: bytes, *, chat_template: str = "") -> Path:
     All other bytes, and the last one, are followed by the end token. A byte that stands in ``follows`` twice is
     followed by what follows it last.
     """
+    return speaking(path, [], follows=follows, chat_template=chat_template)
+
+
+def speaking(
+    path: Path,
+    pieces: Sequence[str],
+    *,
+    control: Collection[str] = (),
+    follows: bytes = b"",
+    after: bytes = b"\n",
+    chat_template: str = "",
+) -> Path:
+    """A Llama that answers a prompt ending in the byte ``after`` with these pieces, each a token of its own.
+
+    Args:
+        pieces: all different.
+        control: those that are special tokens.
+        follows: as in scripted().
+    """
     template = {"tokenizer.chat_template": chat_template} if chat_template else {}
+    tokens, first = [*BYTES, *pieces], len(BYTES)
+    successors = {before + 3: then + 3 for before, then in pairwise(follows)}
+    if pieces:
+        successors[after[0] + 3] = first
+    successors |= {number: number + 1 for number in range(first, len(tokens) - 1)}
+    n_heads = -(-len(tokens) // 32)  # one dimension per token, in whole heads of 32
     keys = {
-        "embedding_length": len(BYTES) + 61,  # one dimension per token, in whole heads of 32
+        "embedding_length": 32 * n_heads,
         "block_count": 1,
-        "attention.head_count": 10,
+        "attention.head_count": n_heads,
         "attention.layer_norm_rms_epsilon": 1e-5,
         "rope.dimension_count": 32,
         "feed_forward_length": 32,
     }
-    return _write(path, "llama", keys, _scripted_tensors(dict(pairwise(follows))), _byte_vocab() | template)
+    vocab = _byte_vocab() | {
+        "tokenizer.ggml.tokens": tokens,
+        "tokenizer.ggml.scores": Typed("float32", [0.0] * len(tokens)),
+        "tokenizer.ggml.token_type": Typed("int32", [2, 3, 3] + [6] * 256 + [3 if p in control else 4 for p in pieces]),
+    }
+    return _write(path, "llama", keys, _scripted_tensors(len(tokens), successors), vocab | template)
 
 
 def recurrent(path: Path) -> Path:
@@ -168,17 +198,17 @@ def _gemma_tensors() -> Iterator[TensorSpec]:
         yield weights.matrix(f"blk.{layer}.ffn_down.weight", N_FF, N_EMBD)
 
 
-def _scripted_tensors(successor: Mapping[int, int]) -> Iterator[TensorSpec]:
+def _scripted_tensors(n_vocab: int, successors: Mapping[int, int]) -> Iterator[TensorSpec]:
     """The last token alone decides: attention and feed-forward add nothing to its embedding."""
-    n_embd = len(BYTES) + 61
-    follows = np.full(len(BYTES), BYTES.index("</s>"))
-    for byte, following in successor.items():
-        follows[byte + 3] = following + 3
-    embeddings = np.eye(len(BYTES), n_embd, dtype="<f4")
-    output = np.zeros((len(BYTES), n_embd), "<f4")
-    output[follows, np.arange(len(BYTES))] = 4
-    yield TensorSpec("token_embd.weight", "F32", (n_embd, len(BYTES)), embeddings.tobytes())
-    yield TensorSpec("output.weight", "F32", (n_embd, len(BYTES)), output.tobytes())
+    n_embd = 32 * -(-n_vocab // 32)
+    follows = np.full(n_vocab, BYTES.index("</s>"))
+    for token, following in successors.items():
+        follows[token] = following
+    embeddings = np.eye(n_vocab, n_embd, dtype="<f4")
+    output = np.zeros((n_vocab, n_embd), "<f4")
+    output[follows, np.arange(n_vocab)] = 4
+    yield TensorSpec("token_embd.weight", "F32", (n_embd, n_vocab), embeddings.tobytes())
+    yield TensorSpec("output.weight", "F32", (n_embd, n_vocab), output.tobytes())
     for name in ("output_norm", "blk.0.attn_norm", "blk.0.ffn_norm"):
         yield TensorSpec(f"{name}.weight", "F32", (n_embd,), np.ones(n_embd, "<f4").tobytes())
     for name in ("attn_q", "attn_k", "attn_v", "attn_output"):

@@ -1,6 +1,7 @@
 #include "engine/schedule/request.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 
 namespace po {
@@ -41,9 +42,21 @@ Status Request::make(const GenerateSpec & spec, Tokens prompt, const Model & mod
     for (size_t i = skipped; i < request->tokens.size(); ++i) {
         request->sampler_->accept(request->tokens[i]);
     }
+    request->show_tokens();
     request->clean = std::numeric_limits<Pos>::max();
     out = std::move(request);
     return {};
+}
+
+void Request::show_tokens() {
+    for (const std::vector<std::string> * texts : {&spec_.shown, &spec_.stop}) {
+        for (const std::string & text : *texts) {
+            Tokens found;
+            model_.tokenize(text, false, true, found);
+            std::copy_if(found.begin(), found.end(), std::back_inserter(shown_),
+                         [this](Token token) { return model_.is_special(token); });
+        }
+    }
 }
 
 Status Request::fit(Failed & failure) {
@@ -115,7 +128,8 @@ bool Request::sample(float * logits, bool can_shift, std::vector<Event> & out) {
 
 void Request::say(Token token, const float * logits, std::vector<Event> & out) {
     tokens.push_back(token);
-    const std::string bytes = model_.piece(token, false);
+    const bool shown = std::find(shown_.begin(), shown_.end(), token) != shown_.end();
+    const std::string bytes = model_.piece(token, shown);
     if (said_) {
         said_->add(token, bytes);
     }

@@ -30,6 +30,7 @@ struct GenerateSpec {
     std::vector<std::string> stop;  // an empty one ends the answer at its first token
     int logprobs = -1;
     bool want_context = false;
+    std::vector<std::string> shown;  // special tokens in these texts, and in stop, are part of the answer's text
     SampleSpec sampling;
 };
 
@@ -74,12 +75,14 @@ class Request {
   private:
     Request(const GenerateSpec & spec, const Model & model) : spec_(spec), model_(model), text_(spec.stop) {}
     Status fit(Failed & failure);
+    void show_tokens();
     void say(Token token, const float * logits, std::vector<Event> & out);
 
     GenerateSpec spec_;
     const Model & model_;
     TextOut text_;
     std::unique_ptr<Sampler> sampler_;
+    Tokens shown_;  // special tokens that are part of the text
     std::optional<Transcript> said_;  // for want_context
     RepeatGuard repeats_;
     bool stuck_ = false;

@@ -11,6 +11,7 @@ from pyollama.prompt.calls import Tools
 from pyollama.prompt.output import Delta, OutputParser
 from pyollama.prompt.thinking import ThinkingParser
 from pyollama.prompt.tools import ToolParser
+from pyollama.wire.runner import Piece
 
 CALL = '<tool_call>{"name": "add", "arguments": {"a": 1}}</tool_call>'
 
@@ -19,7 +20,7 @@ def read(pieces: Sequence[str], *, tag: str = "<tool_call>", tools: bool = True,
     """All deltas as one, calls as pairs."""
     thinking = ThinkingParser("<think>", "</think>")
     parser = OutputParser(thinking, ToolParser(tag, Tools(["add"])) if tools else None, show_thinking=show)
-    deltas = [*(parser.add(piece) for piece in pieces), parser.finish()]
+    deltas = [*(parser.read(Piece(1, piece)) for piece in pieces), parser.finish()]
     calls = [(call.function.name, call.function.arguments) for delta in deltas for call in delta.calls]
     return Delta("".join(d.content for d in deltas), "".join(d.thinking for d in deltas), tuple(calls))  # type: ignore[arg-type]
 
