@@ -198,6 +198,13 @@ class ServerBusy(PyollamaError):
         super().__init__("server busy, please try again.  maximum pending requests exceeded")
 
 
+class ServerStopping(PyollamaError):
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("the server is stopping")
+
+
 class LoadFailed(PyollamaError):
     """The engine refused the file. ``reason`` is its last error line."""
 

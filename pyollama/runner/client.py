@@ -96,7 +96,7 @@ class Runner:
         finally:
             self.lost = True
             await process.end()
-            self._fail_waiting(errors.RunnerLost("the model was unloaded"))
+            self.fail_waiting(errors.RunnerLost("the model was unloaded"))
 
     def _start(self) -> ChildProcess:
         try:
@@ -141,7 +141,7 @@ class Runner:
         last = process.last_lines[-1] if process.last_lines else "no output"
         _log.error("%s: runner process %d stopped: %s; last line: %s", self.name, process.pid, cause, last)
         error = errors.RunnerLost(cause)
-        self._fail_waiting(error)
+        self.fail_waiting(error)
         return error
 
     async def _watch(self, process: ChildProcess) -> None:
@@ -157,7 +157,9 @@ class Runner:
         """Loading has a time limit of its own."""
         return self.info is not None and bool(self._waiting)
 
-    def _fail_waiting(self, error: errors.RunnerLost) -> None:
+    def fail_waiting(self, error: errors.PyollamaError) -> None:
+        """End every request with an error, and take no new ones."""
+        self.lost = True
         waiting, self._waiting = self._waiting, {}
         for request in waiting.values():
             request.fail(error)

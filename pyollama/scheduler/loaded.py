@@ -158,6 +158,12 @@ class LoadedModel:
         self._retiring = False
         self._set_end()
 
+    def stop(self, error: PyollamaError) -> None:
+        """Go now, and let ``error`` be what everybody hears who uses it or waits for it."""
+        self.error = error
+        self.runner.fail_waiting(error)
+        self._life.cancel()
+
     def _set_end(self) -> None:
         if self.users:
             self._life.deadline = math.inf

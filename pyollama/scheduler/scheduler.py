@@ -13,7 +13,7 @@ from datetime import datetime
 import trio
 
 from pyollama.config import Settings
-from pyollama.errors import NotEnoughMemory, ServerBusy
+from pyollama.errors import NotEnoughMemory, ServerBusy, ServerStopping
 from pyollama.runner.client import CHILD_COMMAND
 from pyollama.runner.devices import has_gpu
 from pyollama.scheduler import host_memory
@@ -110,6 +110,11 @@ class Scheduler:
         if loaded is not None:
             loaded.expire()
         await trio.lowlevel.checkpoint()
+
+    def stop(self) -> None:
+        """End every request with ServerStopping: the server will be gone in a moment."""
+        for loaded in self._loaded.values():
+            loaded.stop(ServerStopping())
 
     # --- getting hold of a model ---
 

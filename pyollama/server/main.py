@@ -27,6 +27,7 @@ from pyollama.store import Store
 
 IDLE_SECONDS = 300.0  # how long a connection without a request stays open
 GRACE_SECONDS = 0.5  # for answers under way when the server stops
+LAST_WORDS_SECONDS = 0.2  # of those, for what did not end by itself to say so
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 EXIT_INTERRUPTED = 130
 EXIT_STUCK = 1
@@ -70,8 +71,16 @@ async def _serve(settings: Settings, listeners: Sequence[socket.socket]) -> None
         await nursery.start(_watch_signals, stopping)
         await trio.to_thread.run_sync(store.prune)
         await nursery.start(scheduler.run)
+        nursery.start_soon(_end_answers, stopping, scheduler)
         await run_app(app, listeners, stopping)
         nursery.cancel_scope.cancel()
+
+
+async def _end_answers(stopping: trio.Event, scheduler: Scheduler) -> None:
+    """Let no stream just break off: its last line is the whole answer's, or says why there is none."""
+    await stopping.wait()
+    await trio.sleep(GRACE_SECONDS - LAST_WORDS_SECONDS)
+    scheduler.stop()
 
 
 async def run_app(

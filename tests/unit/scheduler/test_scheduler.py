@@ -11,7 +11,7 @@ from support.scheduling import PLAIN, Gate, MakeModel, pid_of, scheduling, text_
 from support.stored_models import header_only, store_model
 
 from pyollama import errors
-from pyollama.scheduler import Options
+from pyollama.scheduler import Options, Scheduler
 from pyollama.store import Model, Store
 
 # --- one model ---
@@ -171,6 +171,32 @@ async def test_unloading_waits_for_the_running_request(model: Model) -> None:
             assert await text_of(lease, "hi")
             assert len(scheduler.loaded()) == 1
         assert scheduler.loaded() == []
+
+
+async def test_a_server_that_stops_ends_requests_that_run_or_wait(make_model: MakeModel, gate: Gate) -> None:
+    """C15"""
+    unanswered = Options(num_keep=999)
+    script = gate.script.replace(
+        "    match command:", "    if getattr(command, 'num_keep', 0) == 999: continue\n    match command:"
+    )
+    ended: list[str] = []
+
+    async def ask(scheduler: Scheduler, model: Model) -> None:
+        with pytest.raises(errors.ServerStopping):
+            async with scheduler.use(model, PLAIN, None) as lease:
+                async with lease.generate("hi", unanswered, truncate=True, shift=True) as events:
+                    ended.append("runs")
+                    await events.receive()
+        ended.append("ended")
+
+    async with scheduling(script) as scheduler, trio.open_nursery() as nursery:
+        nursery.start_soon(ask, scheduler, make_model("running"))
+        gate.open_for_one()
+        await until(lambda: ended == ["runs"])
+        nursery.start_soon(ask, scheduler, make_model("loading"))
+        await until(lambda: len(scheduler.loaded()) == 2)
+        scheduler.stop()
+    assert ended == ["runs", "ended", "ended"]
 
 
 async def test_unloading_what_is_not_loaded_is_no_error(model: Model) -> None:
