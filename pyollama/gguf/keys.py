@@ -14,6 +14,7 @@ ARCHITECTURE = "general.architecture"
 MAX_LAYERS = 4096
 MAX_CONTEXT = 2**31 - 1  # tokens; positions have 32 bits
 MAX_WIDTH = 1 << 24  # values, heads, experts
+MAX_FACTOR = 10**12
 MAX_NAME = 100  # characters of an architecture
 MAX_TEMPLATE = 1 << 20  # characters
 
@@ -30,12 +31,15 @@ BOUNDS = {
     "attention.value_length": MAX_WIDTH,
     "attention.key_length_mla": MAX_WIDTH,
     "attention.kv_lora_rank": MAX_WIDTH,
+    "attention.sliding_window": 2**32 - 1,  # some say so for none
     "rope.dimension_count": MAX_WIDTH,
     "ssm.inner_size": MAX_WIDTH,
     "ssm.state_size": MAX_WIDTH,
     "ssm.conv_kernel": MAX_WIDTH,
     "ssm.group_count": MAX_WIDTH,
 }
+
+FACTORS = ("rope.freq_base", "rope.scaling.factor")
 
 
 class Keys:
@@ -78,6 +82,13 @@ class Keys:
             return found
         return (found or [default]) * n_layer
 
+    def positive(self, suffix: str) -> float:
+        """A number above 0 with a fraction; 0.0 if there is none or it is 0. GGUFError if it is out of reason."""
+        value = self._header.metadata.get(f"{self.architecture}.{suffix}", 0)
+        if type(value) not in (int, float) or not (value == 0 or 1 / MAX_FACTOR <= value <= MAX_FACTOR):  # type: ignore[operator]
+            raise self._wrong(suffix, f"is {_shown(value)}, but must be a number above 0, up to {MAX_FACTOR}")
+        return float(value)  # type: ignore[arg-type]
+
     def check(self) -> None:
         """GGUFError if the architecture or a number of BOUNDS cannot be used."""
         if not self.architecture:
@@ -86,6 +97,8 @@ class Keys:
             raise GGUFError(self._path, self._header.position(ARCHITECTURE), f"{ARCHITECTURE} {what}")
         for suffix in BOUNDS:
             self.number(suffix)
+        for suffix in FACTORS:
+            self.positive(suffix)
 
     def _numbers(self, suffix: str) -> list[int]:
         value: Any = self._header.metadata.get(f"{self.architecture}.{suffix}")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from pyollama.errors import GGUFError, LoadFailed
+from pyollama.gguf import Keys
 
 BITS_PER_VALUE = {  # of a cached key or value: ggml's block sizes
     "f32": 32.0,
@@ -23,9 +22,7 @@ BITS_PER_VALUE = {  # of a cached key or value: ggml's block sizes
     "iq4_nl": 4.5,
 }
 PROCESS_BYTES = 32 << 20  # the interpreter and the native library of a runner, measured
-MOST_LAYERS = 1 << 12  # above it a header is nonsense, and left to the loader
 _ROPE_BASE = 10000.0  # where a header names none
-MOST = (1 << 31) - 1  # of any other number in a header
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,91 +76,59 @@ def read_facts(model_paths: Sequence[Path], adapter_paths: Sequence[Path]) -> Mo
         raise LoadFailed("the model has no weights in GGUF form")
     try:
         with read_header(str(model_paths[-1])) as header:
-            files = _parts(model_paths, header.metadata)
+            files = _parts(model_paths, header.metadata.get("split.count", 1))
             size = sum(path.stat().st_size for path in [*files, *adapter_paths])
-            return _facts(header.metadata, files, adapter_paths, size)
+            return _facts(Keys(header), files, adapter_paths, size)
     except GGUFError as error:
         raise LoadFailed(f"{Path(error.path).name}: {error.reason} (at byte {error.offset})") from error
     except OSError as error:
         raise LoadFailed(f"{error.filename}: {error.strerror}") from error
 
 
-def _parts(model_paths: Sequence[Path], keys: Mapping[str, Any]) -> Sequence[Path]:
+def _parts(model_paths: Sequence[Path], n_shards: object) -> Sequence[Path]:
     """All files if they are the parts of a split model; of several unrelated ones the last counts, as in listings."""
-    return model_paths if keys.get("split.count", 1) == len(model_paths) else model_paths[-1:]
+    return model_paths if n_shards == len(model_paths) else model_paths[-1:]
 
 
-def _facts(keys: Mapping[str, Any], files: Sequence[Path], adapters: Sequence[Path], size: int) -> ModelFacts:
-    architecture = keys.get("general.architecture", "")
-
-    def number(key: str, default: int = 0) -> int:
-        return _largest(keys.get(f"{architecture}.{key}", default))
-
-    n_layer, n_embd, n_head = number("block_count"), number("embedding_length"), number("attention.head_count", 1)
-    n_layer = n_layer if n_layer <= MOST_LAYERS else 0
-    heads = _sum_over_layers(keys.get(f"{architecture}.attention.head_count_kv", n_head), n_layer)
-    head_width = n_embd // max(n_head, 1)
-    key_length, value_length = number("attention.key_length", head_width), number("attention.value_length", head_width)
+def _facts(keys: Keys, files: Sequence[Path], adapters: Sequence[Path], size: int) -> ModelFacts:
+    n_layer, n_embd = keys.number("block_count"), keys.number("embedding_length")
+    n_head = keys.number("attention.head_count", 1)
+    heads, head_width = sum(keys.per_layer("attention.head_count_kv", n_head)), n_embd // max(n_head, 1)
+    key_length = keys.number("attention.key_length", head_width)
+    value_length = keys.number("attention.value_length", head_width)
     key_width, value_width = heads * key_length, heads * value_length
-    if number("attention.key_length_mla"):  # compressed attention keeps one latent vector per layer
-        key_width = n_layer * (number("attention.kv_lora_rank") + number("rope.dimension_count"))
+    if keys.number("attention.key_length_mla"):  # compressed attention keeps one latent vector per layer
+        key_width = n_layer * (keys.number("attention.kv_lora_rank") + keys.number("rope.dimension_count"))
         value_width = 0
-    pooling = f"{architecture}.pooling_type" in keys
-    if pooling and keys.get(f"{architecture}.attention.causal") is False:
+    pooling = keys.has("pooling_type")
+    if pooling and keys.is_false("attention.causal"):
         key_width = value_width = 0  # an encoder keeps nothing
     return ModelFacts(
         files=tuple(map(str, files)),
         adapters=tuple(map(str, adapters)),
         file_bytes=size,
-        n_ctx_train=number("context_length"),
+        n_ctx_train=keys.number("context_length"),
         n_layer=n_layer,
         n_embd=n_embd,
-        n_ff=number("feed_forward_length"),
+        n_ff=keys.number("feed_forward_length"),
         n_head=n_head,
-        n_vocab=number("vocab_size") or len(keys.get("tokenizer.ggml.tokens", ())),
+        n_vocab=keys.number("vocab_size") or keys.length("tokenizer.ggml.tokens"),
         key_width=key_width,
         value_width=value_width,
         pooling=pooling,
-        n_masks=2 if number("attention.sliding_window") else 1,
+        n_masks=2 if keys.number("attention.sliding_window") else 1,
         equal_widths=key_length == value_length,
-        state_bytes=_state_bytes(number, n_layer),
-        rope_base=_positive(keys.get(f"{architecture}.rope.freq_base")) or _ROPE_BASE,
-        rope_scale=1 / (_positive(keys.get(f"{architecture}.rope.scaling.factor")) or 1.0),
+        state_bytes=_state_bytes(keys, n_layer),
+        rope_base=keys.positive("rope.freq_base") or _ROPE_BASE,
+        rope_scale=1 / (keys.positive("rope.scaling.factor") or 1.0),
     )
 
 
-def _state_bytes(number: Callable[[str], int], n_layer: int) -> int:
+def _state_bytes(keys: Keys, n_layer: int) -> int:
     """Recurrent state of one sequence: the convolution's window and the state matrix of every layer, 32-bit each."""
-    inner, state = number("ssm.inner_size"), number("ssm.state_size")
-    window = max(number("ssm.conv_kernel") - 1, 0) * (inner + 2 * number("ssm.group_count") * state)
+    inner, state = keys.number("ssm.inner_size"), keys.number("ssm.state_size")
+    window = max(keys.number("ssm.conv_kernel") - 1, 0) * (inner + 2 * keys.number("ssm.group_count") * state)
     return n_layer * (window + inner * state) * 4
-
-
-def _largest(value: Any) -> int:
-    """A number, or the largest of one per layer. Anything else is 0: the loader will say what is wrong."""
-    if isinstance(value, bool | str | bytes):
-        return 0
-    if isinstance(value, int | float):
-        return int(value) if 0 <= value <= MOST else 0
-    try:
-        return max(map(_largest, value), default=0)
-    except TypeError:
-        return 0
-
-
-def _positive(value: Any) -> float:
-    """A finite number above 0, else 0."""
-    return float(value) if isinstance(value, int | float) and 0 < value < math.inf else 0.0
-
-
-def _sum_over_layers(value: Any, n_layer: int) -> int:
-    """The sum of one number for all layers, or of one per layer."""
-    if isinstance(value, int | float):
-        return _largest(value) * n_layer
-    try:
-        return 0 if isinstance(value, str) else sum(map(_largest, islice(value, MOST_LAYERS)))
-    except TypeError:
-        return 0
 
 
 def size_text(size: float) -> str:

@@ -14,9 +14,13 @@ from hypothesis import strategies as st
 from support import library
 from support.gguf_writer import Typed
 
+from pyollama.config import Settings
 from pyollama.create import CreateSpec, create
-from pyollama.errors import PyollamaError
+from pyollama.errors import LoadFailed, NotEnoughMemory, PyollamaError
 from pyollama.gguf.keys import BOUNDS
+from pyollama.scheduler.memory import read_facts
+from pyollama.scheduler.options import Options
+from pyollama.scheduler.plan import make_plan
 from pyollama.store import ModelName, Store
 from pyollama.store.show import show
 
@@ -71,5 +75,7 @@ def test_b1_no_value_of_a_header_breaks_what_is_told_of_a_model(tmp_path: Path, 
         assert 0 <= model.lengths.get("embedding_length", 0) < 2**31
         for verbose in (False, True):
             show(model, verbose=verbose)
+    with bounded_memory(), contextlib.suppress(LoadFailed, NotEnoughMemory):
+        make_plan(read_facts(model.model_paths, []), Options(), Settings(), 1 << 40)
     with bounded_memory(), contextlib.suppress(PyollamaError):
         list(create(store, CreateSpec("n", files={"t.gguf": library.put_blob(tmp_path, content)})))

@@ -8,6 +8,7 @@ from support.stored_models import header_only
 
 from pyollama.config import Settings
 from pyollama.errors import LoadFailed, NotEnoughMemory
+from pyollama.gguf.keys import BOUNDS
 from pyollama.scheduler.memory import ModelFacts, read_facts, size_text
 from pyollama.scheduler.options import Options
 from pyollama.scheduler.plan import LoadPlan, make_plan
@@ -77,18 +78,27 @@ def test_an_encoder_keeps_nothing(facts_of) -> None:
 
 
 @pytest.mark.parametrize("nonsense", ["many", Typed("uint32", 2**32 - 1), math.nan, math.inf, Typed("int32", -3), True])
-def test_nonsense_in_the_header_is_left_to_the_loader(facts_of, nonsense: object) -> None:
-    names = ("block_count", "context_length", "embedding_length", "feed_forward_length", "rope.freq_base")
-    names += ("attention.head_count", "attention.head_count_kv", "attention.sliding_window", "ssm.inner_size")
+def test_b1_nonsense_in_the_header_is_refused_by_name(facts_of, nonsense: object) -> None:
+    names = ("block_count", "context_length", "embedding_length", "feed_forward_length", "rope.scaling.factor")
+    names += ("attention.head_count", "attention.head_count_kv", "ssm.inner_size")
     for name in names:
-        facts = facts_of(**{f"llama.{name}": nonsense})
-        assert 0 <= facts.n_layer <= 4096
-        assert plan(facts=facts, available=math.inf).needed < 1 << 60
+        if name == "rope.scaling.factor" and isinstance(nonsense, Typed) and nonsense.type == "uint32":
+            continue  # a large factor
+        with pytest.raises(LoadFailed, match=rf"llama\.{name} is .*, but must be a .*number .*\(at byte \d+\)"):
+            facts_of(**{f"llama.{name}": nonsense})
 
 
-def test_one_number_too_many_per_layer_is_no_harm(facts_of) -> None:
-    facts = facts_of(llama__attention__head_count_kv=Typed("uint32", [1] * 100_000))
-    assert facts.key_width <= 4096 * 16
+@pytest.mark.parametrize("count", [1, 3, 4096, 100_000])
+def test_b1_a_number_per_layer_is_one_for_each(facts_of, count: int) -> None:
+    with pytest.raises(LoadFailed, match=r"attention\.head_count_kv has"):
+        facts_of(llama__attention__head_count_kv=Typed("uint32", [1] * count))
+
+
+def test_b1_the_largest_numbers_allowed_make_a_plan(facts_of) -> None:
+    claims = {f"llama.{suffix}": Typed("uint64", most) for suffix, most in BOUNDS.items()}
+    facts = facts_of(**claims)
+    with pytest.raises(NotEnoughMemory):
+        plan(facts=facts, available=1 << 40)
 
 
 def test_a_model_without_weights_is_refused() -> None:
