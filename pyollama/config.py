@@ -60,6 +60,17 @@ class Address:
         return f"{self.scheme}://{Address(host=reachable, port=self.port).authority}{self.path}"
 
 
+WITHOUT_EFFECT = {  # Ollama's variables that this version does nothing about, and why
+    "GPU_OVERHEAD": "the engine places layers by itself",
+    "SCHED_SPREAD": "the engine uses all GPUs anyway",
+    "LLM_LIBRARY": "the engine has one library, chosen when it was built",
+    "LIBRARY_PATH": "the engine has one library, chosen when it was built",
+    "VULKAN": "which backends there are was chosen when the engine was built",
+    "IGPU_ENABLE": "the engine decides about integrated GPUs",
+    "MAX_TRANSFER_STREAMS": "models are not stored as safetensors layers",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The effective configuration. Durations in seconds (``math.inf``: for ever), sizes in bytes."""
@@ -75,16 +86,12 @@ class Settings:
     context_length: int = 0  # 0: by memory
     kv_cache_type: str = "f16"
     flash_attention: bool | None = None
-    gpu_overhead: int = 0
-    sched_spread: bool = False
     noprune: bool = False
     debug: int = 0
     go_template: bool | None = None
     max_body: int = 64 << 20
     max_body_total: int = 256 << 20  # of all requests under way together
     debug_log_requests: bool = False
-    max_transfer_streams: int = 4
-    llm_library: str = ""  # force a backend, skip detection
     editor: str = ""  # empty: VISUAL, EDITOR, then the system's own
     nohistory: bool = False
 
@@ -106,7 +113,7 @@ class Settings:
 
 
 def problems(environ: Mapping[str, str]) -> list[str]:
-    """One sentence for each variable whose value cannot be understood."""
+    """One sentence for each variable whose value cannot be understood, or that has no effect."""
     return _read(environ)[1]
 
 
@@ -224,10 +231,9 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "load_timeout": _timeout,
     "kv_cache_type": str.lower,
     "debug": _level,
-    "llm_library": str,
     "editor": str,
 }
-_BOOLEANS = ("flash_attention", "sched_spread", "noprune", "go_template", "debug_log_requests", "nohistory")
+_BOOLEANS = ("flash_attention", "noprune", "go_template", "debug_log_requests", "nohistory")
 
 
 def _read(environ: Mapping[str, str]) -> tuple[dict[str, object], list[str]]:
@@ -244,6 +250,9 @@ def _read(environ: Mapping[str, str]) -> tuple[dict[str, object], list[str]]:
             wrong.append(f"{variable}={text!r} is ignored: {error}")
             if field.name == "host":
                 values["host"] = _without_port(text)
+    for name, reason in WITHOUT_EFFECT.items():
+        if found := lookup(environ, name):
+            wrong.append(f"{found[0]} has no effect: {reason}")
     return values, wrong
 
 

@@ -13,7 +13,7 @@ from quart_trio.wrappers import TrioResponse as Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import RequestRedirect
 
-from pyollama.server import answers, hosts
+from pyollama.server import answers, hosts, request_log
 from pyollama.server.connection import Connection, Request
 from pyollama.server.dialects.ollama.blueprints import blueprints
 from pyollama.server.gate import Gate
@@ -49,6 +49,8 @@ def make_app(services: Services) -> App:
         PROVIDE_AUTOMATIC_OPTIONS=False,
     )
     app.extensions[EXTENSION] = Intake(services.settings.max_body, services.settings.max_body_total)
+    if services.settings.debug_log_requests:
+        app.extensions[request_log.EXTENSION] = request_log.RequestLog(services.settings.host.client_url)
     app.url_map.merge_slashes = False
     for blueprint in blueprints:
         app.register_blueprint(blueprint)

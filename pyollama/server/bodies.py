@@ -11,15 +11,18 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import msgspec
+import quart
 
 from pyollama.config import FOREVER, parse_duration
 from pyollama.errors import BadRequest
 from pyollama.native import _json
+from pyollama.server import request_log
 from pyollama.server.connection import current
 from pyollama.server.json_reading import read_json, read_large_json
 from pyollama.server.offload import abandoned, offload
 
 SMALL = 64 << 10  # bytes that are decoded, or base64 characters, in less time than a thread takes to start
+INFERENCE_PATHS = ("/api/generate", "/api/chat")  # whose bodies OLLAMA_DEBUG_LOG_REQUESTS keeps
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -29,6 +32,8 @@ _BARE_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
 async def read(kind: type[T]) -> T:
     """The request's body as ``kind``: its first JSON value, whatever the Content-Type says. BadRequest, MissingBody."""
     body = await current().content()
+    if (kept := quart.current_app.extensions.get(request_log.EXTENSION)) and quart.request.path in INFERENCE_PATHS:
+        await kept.keep(quart.request.path, body)
     if len(body) <= SMALL:
         return read_json(body, kind)
     return await offload(read_large_json, body, kind, abandoned)

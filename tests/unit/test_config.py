@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from pyollama.cli.help.environment import CLIENT, SERVER
-from pyollama.config import FOREVER, Address, Settings, lookup, parse_duration, problems
+from pyollama.config import FOREVER, WITHOUT_EFFECT, Address, Settings, lookup, parse_duration, problems
 
 
 @pytest.mark.parametrize(
@@ -117,6 +118,22 @@ def test_lists_and_texts_are_cleaned() -> None:
 def test_problems_name_the_variable() -> None:
     found = problems({"PYOLLAMA_MAX_QUEUE": "many", "OLLAMA_HOST": "ok"})
     assert found == ["PYOLLAMA_MAX_QUEUE='many' is ignored: not a whole number"]
+
+
+@pytest.mark.parametrize("name", WITHOUT_EFFECT)
+def test_a_variable_without_effect_says_so_and_is_offered_nowhere(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A8"""
+    Settings.from_env({f"OLLAMA_{name}": "1"})
+    assert f"OLLAMA_{name} has no effect: {WITHOUT_EFFECT[name]}" in caplog.text
+    assert f"OLLAMA_{name}" not in SERVER | CLIENT
+
+
+def test_every_setting_is_read_somewhere() -> None:
+    """A8"""
+    package = Path(__file__).parents[2] / "pyollama"
+    code = "".join(path.read_text() for path in package.rglob("*.py") if path.name != "config.py")
+    for field in fields(Settings):
+        assert re.search(rf"settings\(?\)?\.{field.name}\b", code), field.name
 
 
 def test_lookup_tells_which_variable_decides() -> None:

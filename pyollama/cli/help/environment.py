@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pyollama.config import PREFIXES, WITHOUT_EFFECT
+
 SERVER = {
     "OLLAMA_HOST": "Address to listen on (default 127.0.0.1:11434)",
     "OLLAMA_MODELS": "Folder of the model store (default ~/.ollama/models)",
@@ -16,14 +18,10 @@ SERVER = {
     "OLLAMA_ORIGINS": "Further allowed origins, separated by commas",
     "OLLAMA_FLASH_ATTENTION": "Force flash attention on or off (default: automatic)",
     "OLLAMA_KV_CACHE_TYPE": "Type of the key-value cache: f16, q8_0, q4_0 (default f16)",
-    "OLLAMA_GPU_OVERHEAD": "Bytes to keep free on each GPU (default 0)",
-    "OLLAMA_SCHED_SPREAD": "Spread every model over all GPUs (default false)",
     "OLLAMA_NOPRUNE": "Never delete unused blobs (default false)",
-    "OLLAMA_MAX_TRANSFER_STREAMS": "Parallel transfers of one model (default 4)",
     "OLLAMA_GO_TEMPLATE": "Force the Go template (true) or the model's own chat template (false)",
-    "OLLAMA_LLM_LIBRARY": "Force a compute backend, skip detection",
     "OLLAMA_DEBUG": "More logging: 1 debug, 2 trace; tracebacks in the command line (default 0)",
-    "OLLAMA_DEBUG_LOG_REQUESTS": "Keep the bodies of inference requests in a temporary folder (default false)",
+    "OLLAMA_DEBUG_LOG_REQUESTS": "Keep the bodies of generate and chat in a temporary folder (default false)",
 }
 CLIENT = {
     "OLLAMA_HOST": "Address of the server (default 127.0.0.1:11434)",
@@ -35,3 +33,4 @@ OTHER = {
     "NO_COLOR": "No colour in any output",
     "CUDA_VISIBLE_DEVICES and its relatives": "Which GPUs may be used",
 }
+IGNORED = {PREFIXES[1] + name: f"Known from Ollama; {why}" for name, why in WITHOUT_EFFECT.items()}

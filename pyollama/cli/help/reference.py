@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from pyollama.cli.commands import ALIASES
-from pyollama.cli.help.environment import CLIENT, OTHER, SERVER
+from pyollama.cli.help.environment import CLIENT, IGNORED, OTHER, SERVER
 from pyollama.cli.root import cli
 
 _COMMANDS = """# Command line
@@ -41,6 +41,7 @@ _ENVIRONMENT = """# Environment variables
 
 Each variable is looked up as `PYOLLAMA_<NAME>` first, then as `OLLAMA_<NAME>`. Blanks and quotes around a value are
 removed. A value that makes no sense gives the default, and a warning in the log; `pyollama doctor` lists such values.
+So it does with variables of Ollama that have no effect here.
 
 - A switch is off for `0`, `f`, `F`, `false`, `False`, `FALSE`, and on for any other text; empty means not set.
 - A duration is text such as `90s` or `1h30m`, or a whole number of seconds.
@@ -64,7 +65,7 @@ def command_page() -> str:
 
 def environment_page() -> str:
     """The text of docs/reference/environment.md."""
-    tables = (("Server", SERVER), ("Command line", CLIENT), ("Without a prefix", OTHER))
+    tables = (("Server", SERVER), ("Command line", CLIENT), ("Without a prefix", OTHER), ("Without effect", IGNORED))
     return "\n".join([_ENVIRONMENT, *(_table(title, rows) for title, rows in tables)])
 
 
