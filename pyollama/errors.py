@@ -299,9 +299,19 @@ class InputTooLong(BadRequest):
         super().__init__("the input length exceeds the context length")
 
 
-class BadVector(BadRequest):
+class InputNotCut(BadRequest):
+    """There is no room for a text at all."""
+
     def __init__(self) -> None:
-        super().__init__("embedding contains NaN or Inf values")
+        super().__init__("input exceeds maximum context length and cannot be truncated further")
+
+
+class BadVector(BadRequest):
+    """``input``: which text of a request has it; named if the request has several."""
+
+    def __init__(self, input: int = 0, *, of_many: bool = False) -> None:
+        super().__init__("embedding contains NaN or Inf values" + (f" (input {input})" if of_many else ""))
+        self.input = input
 
 
 class TemplateError(PyollamaError):

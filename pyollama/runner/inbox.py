@@ -171,6 +171,8 @@ def to_error(event: Failed) -> errors.PyollamaError:
     """What a Failed event means to a client."""
     if event.code == "too_long":
         return errors.PromptTooLong(event.n_tokens, event.n_ctx)
+    if event.input >= 0:
+        return errors.BadVector(event.input)
     return errors.EngineRefused(event.text, FAILURE_STATUS.get(event.code, 500))
 
 

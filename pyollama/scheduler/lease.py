@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -102,10 +103,15 @@ class Lease:
     ) -> tuple[list[bytes], int]:
         """One little-endian float32 vector per text, and the number of tokens in all.
 
+        A positive ``num_ctx`` counts as it is, however small.
+
         Raises:
             InputTooLong: a text does not fit and truncate is off.
+            BadVector: a vector has a number that is not finite.
         """
-        command = wire.Embed(0, texts, self.n_ctx(options), truncate, normalize)
+        asked = max(options.num_ctx or 0, 0) or None
+        n_ctx = min(self.n_ctx(replace(options, num_ctx=asked)), asked or self.info.n_cells)
+        command = wire.Embed(0, texts, n_ctx, truncate, normalize)
         try:
             answer = await self._runner.embed(command, self._explain)
         except PromptTooLong as error:

@@ -72,7 +72,10 @@ def make_plan(facts: ModelFacts, options: Options, settings: Settings, available
     fixed = facts.file_bytes + buffers + PROCESS_BYTES
     floor = n_ctx if options.num_ctx else min(n_ctx, LEAST_AUTOMATIC_CONTEXT)
     contexts = 1 if facts.pooling else CONTEXTS_PER_POOL
-    n_cells = _cells(n_ctx, floor, contexts, cell, available - fixed)
+    held = n_ctx
+    if facts.pooling:  # requests that name no context get the automatic one, whoever came first
+        held = max(n_ctx, min(facts.n_ctx_train or n_ctx, AUTOMATIC_CONTEXT))
+    n_cells = _cells(held, floor, contexts, cell, available - fixed)
     if fixed + floor * cell > available:
         raise NotEnoughMemory(size_text(fixed + floor * cell), size_text(available))
     placement = Placement.of(options, facts)

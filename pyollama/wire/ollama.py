@@ -225,7 +225,7 @@ class ChatResponse(Struct, omit_defaults=True, kw_only=True):
 
 class EmbedResponse(Struct, omit_defaults=True):
     model: str
-    embeddings: list[Raw]
+    embeddings: Raw
     total_duration: int = 0
     load_duration: int = 0
     prompt_eval_count: int = 0

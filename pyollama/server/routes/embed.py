@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import trio
+from msgspec import Raw
 from quart import Blueprint
 from quart_trio.wrappers import TrioResponse as Response
 
-from pyollama.errors import BadRequest, EngineRefused, InputTooLong, ModelNotFound
+from pyollama.errors import BadRequest, EngineRefused, ModelNotFound
 from pyollama.scheduler.lease import Lease
-from pyollama.server import answers, bodies, vectors
+from pyollama.server import answers, bodies, embedding
 from pyollama.server.connection import current
+from pyollama.server.embedding import Vectors
 from pyollama.server.lookup import FoundModel, find
 from pyollama.server.pipeline import options_of
 from pyollama.server.services import services
-from pyollama.store import Model
 from pyollama.wire.ollama import EmbeddingsRequest, EmbeddingsResponse, EmbedRequest, EmbedResponse, Inference
 
-_RAW_FAMILIES = ("bert", "nomic-bert")  # give their vectors as they come, unless their metadata say otherwise
+_VECTORS = Raw(b"[...]")  # where they go in the encoded answer; no name of a model has a bracket
 
 blueprint = Blueprint("embed", __name__)
 
@@ -33,13 +36,29 @@ async def embed() -> Response:
     if not call.model:
         raise ModelNotFound("")
     known, lease = await _load(call, keep_alive)
-    if not texts:
-        return answers.json(EmbedResponse(known.given, []))
     ready = time.perf_counter_ns()
-    raw, tokens = await lease.embed(texts, options=options_of(known, call.options), truncate=call.truncate is not False)
-    found = [vectors.to_json(vectors.shortened(vectors.unpack(one), call.dimensions or 0)) for one in raw]
+    if not texts:
+        return answers.json(EmbedResponse(known.given, Raw(b"[]")))
+    options = options_of(known, call.options)
+    truncate = call.truncate is not False
+    vectors = await embedding.embed(lease, texts, options, truncate=truncate, dimensions=call.dimensions or 0)
     total = time.perf_counter_ns() - arrived
-    return answers.json(EmbedResponse(known.given, found, total, ready - arrived, tokens))
+    return await _written(EmbedResponse(known.given, _VECTORS, total, ready - arrived, vectors.n_tokens), vectors)
+
+
+async def _written(answer: EmbedResponse, vectors: Vectors) -> Response:
+    """Small answers in one piece. Large ones are written while the client reads them."""
+    before, _, after = msgspec.json.encode(answer).partition(bytes(_VECTORS))
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield before
+        async for piece in vectors.json():
+            yield piece
+        yield after
+
+    if vectors.size > embedding.WRITTEN_AT_ONCE:
+        return Response(pieces(), content_type=answers.JSON)
+    return Response(b"".join([piece async for piece in pieces()]), content_type=answers.JSON)
 
 
 @blueprint.post("/api/embeddings")
@@ -50,14 +69,15 @@ async def embeddings() -> Response:
         raise BadRequest("model is required")
     known, lease = await _load(call, keep_alive)
     if not call.prompt:
-        return answers.json(EmbeddingsResponse(vectors.to_json(vectors.unpack(b""))))
-    normalize = await trio.to_thread.run_sync(_is_normalized, known.model)
+        return answers.json(EmbeddingsResponse(Raw(b"[]")))
+    normalize = await trio.to_thread.run_sync(embedding.is_normalized, known.model)
     options = options_of(known, call.options)
     try:
-        raw, _ = await lease.embed([call.prompt], options=options, truncate=False, normalize=normalize)
-    except InputTooLong as error:
+        vectors = await embedding.embed(lease, [call.prompt], options, truncate=False, normalize=normalize)
+    except (BadRequest, EngineRefused) as error:  # this endpoint blames itself
         raise EngineRefused(str(error)) from error
-    return answers.json(EmbeddingsResponse(vectors.to_json(vectors.unpack(raw[0]))))
+    written = b"".join([piece async for piece in vectors.json()])
+    return answers.json(EmbeddingsResponse(Raw(written[1:-1])))
 
 
 async def _load(call: Inference, keep_alive: float | None) -> tuple[FoundModel, Lease]:
@@ -74,11 +94,3 @@ def _texts(given: Any) -> list[str]:
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise BadRequest("invalid input type")
     return texts
-
-
-def _is_normalized(model: Model) -> bool:
-    """Whether the legacy endpoint gives this model's vectors with length 1."""
-    if model.config.model_family not in _RAW_FAMILIES:
-        return True
-    with model.header() as header:
-        return header.metadata.get(f"{model.config.model_family}.normalize_embeddings") is True

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import struct
 import time
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pyollama.errors import BadVector
-from pyollama.server import clock, vectors
+from pyollama.native import _vectors
+from pyollama.server import clock
 
 # --- times ------------------------------------------------------------------------------------------------------------
 
@@ -43,25 +44,27 @@ def test_local_times_have_an_offset(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- vectors ----------------------------------------------------------------------------------------------------------
 
 
-def test_vectors_keep_the_digits_they_have() -> None:
-    vector = vectors.unpack(struct.pack("<4f", 0.1, -1.0, 0.0, 1e-12))
-    printed = bytes(vectors.to_json(vector)).decode()
-    assert [struct.pack("<f", value) for value in json.loads(printed)] == [struct.pack("<f", value) for value in vector]
-    assert re.fullmatch(r"\[0\.1\d*,-1,0,\d(\.\d+)?e-1[23]\]", printed)
+@given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1))
+def test_vectors_keep_the_digits_they_have(values: list[float]) -> None:
+    raw = struct.pack(f"<{len(values)}f", *values)
+    printed = _vectors.to_json(raw, width=len(values)).decode()
+    assert printed == "[" + ",".join(f"{value:.9g}" for value in values) + "]"
+    assert struct.pack(f"<{len(values)}f", *json.loads(printed, parse_int=float)) == raw
+
+
+def test_many_vectors_are_written_with_commas_between_them() -> None:
+    assert _vectors.to_json(struct.pack("<4f", 1, 2, 3, 4), width=2) == b"[1,2],[3,4]"
+    assert _vectors.to_json(b"", width=0) == b""
 
 
 def test_a_shortened_vector_has_length_one() -> None:
-    short = vectors.shortened(vectors.unpack(struct.pack("<3f", 3, 4, 12)), 2)
-    assert list(short) == pytest.approx([0.6, 0.8])
+    raw = [struct.pack("<3f", 3, 4, 12), struct.pack("<3f", 0, 0, 12)]
+    assert struct.unpack("<4f", _vectors.packed(raw, width=2)) == pytest.approx([0.6, 0.8, 0, 0])
+    assert _vectors.packed(raw, width=3) == b"".join(raw)
 
 
-@pytest.mark.parametrize("dimensions", [0, -1, 3, 4])
-def test_other_dimensions_have_no_effect(dimensions: int) -> None:
-    vector = vectors.unpack(struct.pack("<3f", 3, 4, 12))
-    assert vectors.shortened(vector, dimensions) == vector
-
-
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_numbers_that_are_none_are_refused(value: float) -> None:
-    with pytest.raises(BadVector):
-        vectors.unpack(struct.pack("<2f", 1, value))
+@pytest.mark.parametrize("numbers", [(1, math.nan), (1, math.inf), (-math.inf, 1), (math.inf, -math.inf)])
+@pytest.mark.parametrize("width", [1, 2])
+def test_b8_numbers_that_are_none_are_refused(numbers: tuple[float, float], width: int) -> None:
+    with pytest.raises(ValueError, match=r"^1$"):
+        _vectors.packed([struct.pack("<2f", 1, 2), struct.pack("<2f", *numbers)], width=width)
