@@ -8,6 +8,7 @@ Leaves DESTINATION complete or absent, never half-written.
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
@@ -41,11 +42,21 @@ KEEP_DIRECTORIES = (
 # Single files beside those folders: a folder named here keeps its own files, not its subfolders.
 KEEP_FILES_OF = (".", "ggml", "ggml/src", "vendor")
 DROP_DIRECTORIES = ("tools/mtmd/tests", "tools/mtmd/legacy-models", "tools/mtmd/debug")
+GOT = re.compile(r"^\s*Got\s+([0-9a-f]{64})$", re.MULTILINE)  # pip's words for a hash that does not match
 DROP_SUFFIXES = (".md", ".jpeg", ".mp3", ".mp4", ".nix", ".lock", ".ini", ".toml", ".txt.in")
 
 
 class VendorError(Exception):
     """Something a user must act on; the text is the whole message."""
+
+
+class WrongArchive(VendorError):
+    def __init__(self, lock: dict[str, str], received: str) -> None:
+        super().__init__(
+            f"{lock['archive']} is not the archive that cmake/vendor.lock pins:\n"
+            f"  expected sha256 {lock['sha256']}\n  received sha256 {received}\n"
+            "Nothing of it was run or unpacked. Check the package index you fetch from."
+        )
 
 
 def read_lock(path: Path) -> dict[str, str]:
@@ -55,11 +66,19 @@ def read_lock(path: Path) -> dict[str, str]:
 
 
 def download(lock: dict[str, str], folder: Path) -> Path:
-    """Fetch the archive with pip, which honours the user's own index and proxy settings."""
+    """Fetch the archive with pip, which honours the user's own index and proxy settings.
+
+    Pip asks an archive's build for its metadata, which runs code of the archive: so pip gets the hash, and checks it
+    before. It takes hashes from a file only.
+    """
     requirement = f"{lock['package']}=={lock['version']}"
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", lock["package"]]
-    done = subprocess.run([*command, "-d", str(folder), requirement], capture_output=True, text=True)
+    pinned = folder / "requirements.txt"
+    pinned.write_text(f"{requirement} --hash=sha256:{lock['sha256']}\n")
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", lock["package"], "--require-hashes"]
+    done = subprocess.run([*command, "-d", str(folder), "-r", str(pinned)], capture_output=True, text=True)
     archive = folder / lock["archive"]
+    if received := GOT.search(done.stderr):
+        raise WrongArchive(lock, received[1])
     if not archive.exists():
         raise VendorError(
             f"could not fetch the native sources ({requirement}): {last_line(done.stderr)}\n"
@@ -74,15 +93,12 @@ def last_line(text: str) -> str:
     return lines[-1] if lines else "pip said nothing"
 
 
-def verify(archive: Path, expected: str) -> None:
+def verify(archive: Path, lock: dict[str, str]) -> None:
+    """What pip said is not relied on: a setting of the user's may have changed it."""
     with archive.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if digest != expected:
-        raise VendorError(
-            f"{archive.name} is not the archive that cmake/vendor.lock pins:\n"
-            f"  expected sha256 {expected}\n  received sha256 {digest}\n"
-            "Nothing was unpacked. Check the package index you fetch from."
-        )
+    if digest != lock["sha256"]:
+        raise WrongArchive(lock, digest)
 
 
 def wanted(name: PurePosixPath) -> bool:
@@ -131,7 +147,7 @@ def main(lock_path: Path, destination: Path) -> None:
     with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".vendor-") as work:
         print(f"fetching {lock['package']} {lock['version']} for its native sources", flush=True)
         archive = download(lock, Path(work))
-        verify(archive, lock["sha256"])
+        verify(archive, lock)
         tree = Path(work) / "tree"
         unpack(archive, lock, tree)
         patch(tree, patches)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -101,12 +102,71 @@ def test_another_archive_stops_the_build_and_leaves_nothing(fetch: Fetch, archiv
     assert not list((tmp_path / "third_party").iterdir())
 
 
+BACKEND = """
+import pathlib
+pathlib.Path({mark!r}).touch()
+
+def prepare_metadata_for_build_wheel(folder, settings=None):
+    info = pathlib.Path(folder) / "llama_cpp_python-0.3.36.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\\nName: llama-cpp-python\\nVersion: 0.3.36\\n")
+    return info.name
+"""
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """An archive as the only thing that pip can find, and the mark that its build leaves when it runs."""
+    mark, found = tmp_path / "ran", tmp_path / "index"
+    found.mkdir()
+    content = {
+        "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
+        "backend.py": BACKEND.format(mark=str(mark)),
+        "PKG-INFO": "Metadata-Version: 2.1\nName: llama-cpp-python\nVersion: 0.3.36\n",
+    }
+    archive = found / "llama_cpp_python-0.3.36.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for name, text in content.items():
+            member = tarfile.TarInfo(f"llama_cpp_python-0.3.36/{name}")
+            member.size = len(text)
+            tar.addfile(member, io.BytesIO(text.encode()))
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    settings = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(found), "PIP_CONFIG_FILE": os.devnull}
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    return archive, mark
+
+
+def test_b5_nothing_of_a_tampered_archive_is_run(vendor: ModuleType, index: tuple[Path, Path], tmp_path: Path) -> None:
+    archive, mark = index
+    lock = vendor.read_lock(ROOT / "cmake/vendor.lock")
+
+    with pytest.raises(Exception, match="is not the archive that") as caught:
+        vendor.download(lock, tmp_path)
+
+    assert hashlib.sha256(archive.read_bytes()).hexdigest() in str(caught.value)
+    assert not mark.exists()
+
+
+def test_the_build_of_the_pinned_archive_is_asked_for_metadata(
+    vendor: ModuleType, index: tuple[Path, Path], tmp_path: Path
+) -> None:
+    archive, mark = index
+    pinned = {"sha256": hashlib.sha256(archive.read_bytes()).hexdigest()}
+
+    fetched = vendor.download(vendor.read_lock(ROOT / "cmake/vendor.lock") | pinned, tmp_path)
+
+    assert fetched.read_bytes() == archive.read_bytes()
+    assert mark.exists()  # so that its absence above means something
+
+
 def test_a_failed_fetch_keeps_the_tree_that_was_there(fetch: Fetch, tmp_path: Path) -> None:
     old = tmp_path / "third_party/llama.cpp/include/llama.h"
     old.parent.mkdir(parents=True)
     old.write_text("old")
 
-    with pytest.raises(Exception, match="Nothing was unpacked"):
+    with pytest.raises(Exception, match="Nothing of it was run or unpacked"):
         fetch("0" * 64)
 
     assert old.read_text() == "old"
