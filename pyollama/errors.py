@@ -181,6 +181,14 @@ class CreateError(PyollamaError):
         self.status = status
 
 
+class FormatWithoutTemplate(PyollamaError):
+    """A model that needs a renderer or parser, and whose file has no template for it. 400 in a create, else 500."""
+
+    def __init__(self, name: str, status: int = 500) -> None:
+        super().__init__(f'renderer "{name}" needs a chat template inside the model file')
+        self.status = status
+
+
 # --- running models ---------------------------------------------------------------------------------------------------
 
 

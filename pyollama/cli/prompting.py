@@ -10,12 +10,12 @@ import msgspec
 
 from pyollama.cli.files.sources import local_files
 from pyollama.cli.fmt import UNREADABLE, read_source
-from pyollama.errors import CommandFailed, ModelNotFound, PyollamaError
+from pyollama.errors import CommandFailed, FormatWithoutTemplate, ModelNotFound, PyollamaError
 from pyollama.gguf import GGUFFacts
 from pyollama.prompt import gotemplate
 from pyollama.prompt.conversation import Style
 from pyollama.prompt.messages import forgets_thoughts
-from pyollama.store.capabilities import ActiveTemplate, choose_template, parser_capabilities, template_capabilities
+from pyollama.store.capabilities import ActiveTemplate, choose_template, named_format, template_capabilities
 from pyollama.store.configs import Config
 from pyollama.store.facts import read_header
 from pyollama.store.names import ModelName
@@ -55,6 +55,8 @@ class _Base:
 def of_model(name: str, settings: Settings) -> Prompting:
     """A stored model. CommandFailed."""
     model = _open(name, settings)
+    if missing := model.format_without_template:
+        raise CommandFailed(str(FormatWithoutTemplate(missing)))
     return Prompting(
         name=name,
         style=_style(model.active_template(settings.go_template), model.template, model.config, model.name.model),
@@ -76,6 +78,8 @@ def of_modelfile(name: str, settings: Settings) -> Prompting:
     base = _base(built, Path(name).absolute().parent, settings)
     go = base.go if built.template is None else built.template
     config = _configured(base.config, built)
+    if base.weights and base.jinja is None and (missing := named_format(go, config)):
+        raise CommandFailed(str(FormatWithoutTemplate(missing)))
     active = choose_template(go, base.jinja, config, settings.go_template)
     if active.language == "go":
         gotemplate.check(active.text)
@@ -83,7 +87,7 @@ def of_modelfile(name: str, settings: Settings) -> Prompting:
     return Prompting(
         name=name,
         style=_style(active, go, config, ""),
-        capabilities=template_capabilities(active) | parser_capabilities(config),
+        capabilities=template_capabilities(active),
         weights=base.weights,
         system=built.system or base.system,
         messages=_messages(said) if said else base.messages,

@@ -12,7 +12,7 @@ from pyollama.store.configs import file_type_name, parameter_size
 
 
 class BuiltIn(NamedTuple):
-    """The renderer and parser that an architecture gets when nothing names one, and its stop text."""
+    """The renderer and parser that an architecture with a chat template gets if nothing names one; its stop text."""
 
     renderer: str
     parser: str
@@ -63,7 +63,7 @@ def _describe(config: Config, facts: Sequence[GGUFFacts]) -> None:
     config.model_families = [part.architecture for part in facts]
     config.model_type = parameter_size(weights.parameter_count)
     config.file_type = file_type_name(weights.file_type)
-    built_in = _BUILT_IN.get(weights.architecture, _NOTHING)
+    built_in = _BUILT_IN.get(weights.architecture, _NOTHING) if weights.chat_template else _NOTHING
     config.renderer = config.renderer or built_in.renderer
     config.parser = config.parser or built_in.parser
 

@@ -13,9 +13,10 @@ from pyollama.create.imports import Imported, Workspace, import_adapters, import
 from pyollama.create.layers import Planned, Stored, apply, inherited
 from pyollama.create.progress import Progress
 from pyollama.create.spec import CreateSpec
-from pyollama.errors import BlobNotFound, CreateError, GGUFError, PyollamaError
+from pyollama.errors import BlobNotFound, CreateError, FormatWithoutTemplate, GGUFError, PyollamaError
 from pyollama.gguf import GGUFFacts
 from pyollama.store import BlobStore, Config, Digest, Layer, Manifest, Model, ModelName, Store, strip_source_suffix
+from pyollama.store.capabilities import named_format
 from pyollama.store.facts import gguf_facts, read_header
 from pyollama.store.manifests import CONFIG_TYPE, LAYER_PREFIX
 
@@ -63,6 +64,7 @@ def _steps(store: Store, spec: CreateSpec, name: ModelName, work: Workspace) -> 
     if spec.quantize:
         _check_quantize(spec.quantize, layers, work)
     config = build_config(spec, base.read_config() if base else Config(), origin.facts)
+    _check_format(spec.template or (base.template if base else None), config, origin.facts)
     return (yield from _write(store, name, _plan(spec, layers, origin), config, work))
 
 
@@ -107,6 +109,13 @@ def _check_template(spec: CreateSpec) -> None:
             Template.parse(spec.template)
         except TemplateError as error:
             raise CreateError(f"template error: {error}") from error
+
+
+def _check_format(go: str | None, config: Config, facts: list[GGUFFacts]) -> None:
+    """A renderer or parser runs with the chat template of the weights."""
+    name = named_format(go, config)
+    if name and facts and not facts[0].chat_template:
+        raise FormatWithoutTemplate(name, status=400)
 
 
 def _open_base(store: Store, given: str, work: Workspace) -> Model:

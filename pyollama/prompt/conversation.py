@@ -156,7 +156,8 @@ class Conversation:
         if await jinja.takes_one_system_message(self._style.template, asked, self._renderer):
             asked = with_system_in_front(asked)
         continued = is_continued(asked)
-        request = await self._offload(jinja.request, asked, self._tools, self._effort, continued)
+        effort = self._effort.at_most_high() if jinja.is_harmony(self._style.template) else self._effort
+        request = await self._offload(jinja.request, asked, self._tools, effort, continued)
         self._shim = await self._renderer.render(request)
         prompt: Prompt = (str(self._shim["prompt"]),)
         return with_data_at_end(prompt, asked[-1].content or "") if continued else prompt

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pyollama.errors import BadRequest, MissingCapability
@@ -32,6 +32,10 @@ class Effort:
         if value not in LEVELS:
             raise BadRequest(f'invalid think value: "{value}" (must be {_ALLOWED})')
         return cls(on=True, level=value, is_set=True)
+
+    def at_most_high(self) -> Effort:
+        """For templates that know low, medium and high."""
+        return replace(self, level="high") if self.level == "max" else self
 
     def of_model(self, capabilities: Collection[str], name: str) -> Effort:
         """As a model can do it: one that can think does so unless the request says otherwise.

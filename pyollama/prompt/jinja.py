@@ -51,6 +51,11 @@ def form(rendered: Mapping[str, Any]) -> AnswerForm:
     )
 
 
+def is_harmony(template: str) -> bool:
+    """Whether it is that of gpt-oss."""
+    return "<|channel|>" in template
+
+
 def tag_of_calls(template: str) -> str:
     """What a model with this template writes before a tool call; a bare ``{`` if it writes plain JSON."""
     return next((tag for tag in _TAGS_OF_CALLS if tag in template), "{")

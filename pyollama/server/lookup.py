@@ -8,7 +8,14 @@ from typing import Any
 import msgspec
 import trio
 
-from pyollama.errors import CloudDisabled, MissingCapability, ModelNotFound, NotPulled, PyollamaError
+from pyollama.errors import (
+    CloudDisabled,
+    FormatWithoutTemplate,
+    MissingCapability,
+    ModelNotFound,
+    NotPulled,
+    PyollamaError,
+)
 from pyollama.prompt.conversation import Style
 from pyollama.prompt.effort import Effort
 from pyollama.prompt.messages import forgets_thoughts
@@ -81,6 +88,8 @@ def _describe(given: str, name: ModelName) -> FoundModel:
     model = here.store.open_model(name, given=given)
     if model.is_remote:
         raise CloudDisabled
+    if missing := model.format_without_template:
+        raise FormatWithoutTemplate(missing)
     language, template = model.active_template(here.settings.go_template)
     capabilities = frozenset(model.capabilities(here.settings.go_template))
     return FoundModel(

@@ -14,18 +14,14 @@ DEFAULT_TEMPLATE = "{{ .Prompt }}"
 _HARMONY_FAMILIES = ("gptoss", "gpt-oss")
 _HARMONY_MARKS = ("<|start|>", "<|end|>")
 
-# Named output parsers: those that find tool calls, and those that find thinking.
-_TOOL_PARSERS = {
-    *("cogito", "cohere", "deepseek3", "functiongemma", "gemma4", "gemma4-no-thinking", "glimmer", "glm-4.7"),
-    *("harmony", "laguna", "lfm2", "lfm2-thinking", "ministral", "nemotron-3-nano", "nemotron-3.5-nano", "olmo3"),
-    *("ornith", "poolside-v1", "qwen3", "qwen3-coder", "qwen3-thinking", "qwen3-vl-instruct", "qwen3-vl-thinking"),
-    *("qwen3.5",),
-}
-_THINKING_PARSERS = {
-    *("cogito", "deepseek3", "gemma4", "glm-4.7", "harmony", "laguna", "lfm2-thinking", "nemotron-3-nano"),
-    *("nemotron-3.5-nano", "olmo3-think", "ornith", "poolside-v1", "qwen3", "qwen3-thinking", "qwen3-vl-thinking"),
-    *("qwen3.5",),
-}
+# How the publishers of models write thoughts other than between <think> and </think>. The engine's parsers read them.
+_THOUGHT_MARKS = (
+    ("<|channel|>", "<|message|>"),
+    ("<|channel>", "<channel|>"),
+    ("[THINK]", "[/THINK]"),
+    ("<|START_THINKING|>", "<|END_THINKING|>"),
+    ("<seed:think>", "</seed:think>"),
+)
 
 
 class ActiveTemplate(NamedTuple):
@@ -37,27 +33,18 @@ class ActiveTemplate(NamedTuple):
 
 def choose_template(go: str | None, jinja: str | None, config: Config, go_template: bool | None) -> ActiveTemplate:
     """The better of two templates for a model with this configuration."""
-    if go is None:
-        return ActiveTemplate("go", DEFAULT_TEMPLATE) if jinja is None else ActiveTemplate("jinja", jinja)
-    if jinja is None or _built_in(config, go) or not _prefer_jinja(go, jinja, go_template):
-        return ActiveTemplate("go", go)
-    return ActiveTemplate("jinja", jinja)
+    if jinja is not None and (go is None or named_format(go, config) or _prefer_jinja(go, jinja, go_template)):
+        return ActiveTemplate("jinja", jinja)
+    return ActiveTemplate("go", DEFAULT_TEMPLATE if go is None else go)
 
 
-def parser_capabilities(config: Config) -> set[str]:
-    """What the built-in parser of the output finds: ``tools``, ``thinking``."""
-    found = set()
-    if config.parser in _TOOL_PARSERS:
-        found.add("tools")
-    if config.parser in _THINKING_PARSERS or config.model_family in _HARMONY_FAMILIES:
-        found.add("thinking")
-    return found
+def named_format(go: str | None, config: Config) -> str:
+    """The renderer or parser that the configuration names, ``harmony`` for gpt-oss; empty if there is none.
 
-
-def _built_in(config: Config, go: str) -> bool:
-    """Whether our own code reads the output, so that the Go template goes with it."""
-    harmony = config.model_family in _HARMONY_FAMILIES and all(mark in go for mark in _HARMONY_MARKS)
-    return harmony or bool(config.renderer or config.parser)
+    Such a model runs with the Jinja template of its weights and the engine's parser for that template, or not at all.
+    """
+    is_gpt_oss = config.model_family in _HARMONY_FAMILIES and all(mark in (go or "") for mark in _HARMONY_MARKS)
+    return config.renderer or config.parser or ("harmony" if is_gpt_oss else "")
 
 
 @lru_cache(maxsize=512)
@@ -66,7 +53,8 @@ def template_capabilities(active: ActiveTemplate) -> frozenset[str]:
     from modelfile_grammar import known, template
 
     if active.language == "jinja":
-        return known.jinja_capabilities(active.text)
+        thinks = any(opening in active.text and closing in active.text for opening, closing in _THOUGHT_MARKS)
+        return known.jinja_capabilities(active.text) | ({"thinking"} if thinks else frozenset())
     try:
         return template.Template.parse(active.text).capabilities
     except template.TemplateError as error:

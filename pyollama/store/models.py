@@ -16,7 +16,7 @@ from pyollama.store.blobs import BlobStore
 from pyollama.store.capabilities import (
     ActiveTemplate,
     choose_template,
-    parser_capabilities,
+    named_format,
     template_capabilities,
 )
 from pyollama.store.configs import Config
@@ -192,6 +192,12 @@ class Model:
         facts = self.facts()
         return choose_template(self.template, facts.chat_template if facts else None, self.config, go_template)
 
+    @property
+    def format_without_template(self) -> str:
+        """The renderer or parser that the model needs and cannot have: its weights bring no chat template."""
+        facts = self.facts()
+        return "" if facts is None or facts.chat_template else named_format(self.template, self.config)
+
     def capabilities(self, go_template: bool | None = None) -> set[str]:
         """``completion``, ``tools``, ...; cheap after the first call for a blob."""
         found = set(self.config.capabilities or ())
@@ -202,9 +208,9 @@ class Model:
             found.add("vision")
         if any(part and part.audio for part in (facts, projector)):
             found.add("audio")
-        if facts:
+        if facts and not self.format_without_template:
             found |= template_capabilities(self.active_template(go_template))
-        return found | parser_capabilities(self.config)
+        return found
 
     # --- reading ------------------------------------------------------------------------------------------------------
 

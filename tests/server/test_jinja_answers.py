@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pytest
-from support import chat_templates, tiny_models
-from support.servers import ServerProcess, server_process
+from support import chat_templates, library, tiny_models
+from support.servers import ServerProcess, refusal, server_process
 
 TOOL = {
     "type": "function",
@@ -36,6 +36,12 @@ CALLED = {"name": "get_tide", "arguments": {"harbour": "Brest", "days": 12345678
 HARMONY_MARKS = ["<|channel|>", "<|message|>", "<|end|>", "<|start|>", "<|return|>", "<|call|>"]
 HARMONY_ANSWER = ["<|channel|>", "analysis", "<|message|>", "Hm", "<|end|>", "<|start|>"]
 HARMONY_ANSWER += ["assistant<|channel|>final<|message|>Yes", "<|return|>", "<|call|>"]
+
+
+GO = (
+    "{{ range .Tools }}{{ . }}{{ end }}{{ range .Messages }}{{ if .ToolCalls }}<tool_call>{{ range .ToolCalls }}"
+    '{{ .Function.Name }}{{ end }}</tool_call>{{ end }}{{ if eq .Role "tool" }}{{ end }}{{ .Content }}{{ end }}\n'
+)
 
 
 class Speaker(NamedTuple):
@@ -68,6 +74,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
             )
             digest, _ = running.store.blobs.add_file(path)
             running.create(name, files={path.name: str(digest)}, parameters={"temperature": 0, "num_ctx": 1024})
+        running.create("go", template=GO, **{"from": "caller"})
         yield running
 
 
@@ -159,7 +166,48 @@ def test_d22_what_the_parser_cannot_read_is_content(server: ServerProcess) -> No
 
 
 def test_harmony_is_read_by_its_own_parser(server: ServerProcess) -> None:
+    assert "thinking" in server.post("/api/show", model="harmony").json()["capabilities"]
     assert both(server, "harmony") == ("Yes", "Hm", [])
+    assert both(server, "harmony", think=False) == ("Yes", "", [])
+
+
+def test_harmony_knows_three_levels(server: ServerProcess) -> None:
+    levels = [server.rendered("/api/chat", model="harmony", messages=MESSAGES, think=at) for at in ("low", "max")]
+    assert ["low" in levels[0], "high" in levels[1], "max" in levels[1]] == [True, True, False]
+
+
+def test_a_go_template_sees_special_tokens_in_answers_too(server: ServerProcess) -> None:
+    """The tag of calls is one, as [TOOL_CALLS] of real models is."""
+    assert both(server, "go", tools=[TOOL]) == ("I look. ", "", [CALLED])
+    assert both(server, "go") == ("I look. " + "".join(CALL[1:]), "", [])
+
+
+def test_a_stop_text_that_is_a_special_token_stops(server: ServerProcess) -> None:
+    assert both(server, "caller", options={"stop": ["<tool_call>"]}) == ("I look. ", "", [])
+
+
+def test_b3_a442_a_renderer_without_chat_template_is_refused_at_load(server: ServerProcess) -> None:
+    """D35"""
+    config = {"model_format": "gguf", "renderer": "qwen3-coder", "parser": "x"}
+    library.put_model(server.store.root, "old", [("model", library.tiny_gguf())], config=config)
+    text = 'renderer "qwen3-coder" needs a chat template inside the model file'
+    for path, more in (("/api/chat", {"messages": MESSAGES}), ("/api/generate", {"prompt": "x"}), ("/api/chat", {})):
+        assert refusal(server.post(path, model="old", **more)) == (500, text)
+    assert server.post("/api/show", model="old").json()["capabilities"] == ["completion"]  # A443
+
+
+def test_b3_a441_and_at_create(server: ServerProcess) -> None:
+    """D35"""
+    digest, _ = server.store.blobs.add_bytes(library.tiny_gguf())
+    answer = server.post("/api/create", model="new", files={"a.gguf": str(digest)}, parser="qwen3", stream=False)
+    assert refusal(answer) == (400, 'renderer "qwen3" needs a chat template inside the model file')
+
+
+def test_b3_a_renderer_runs_with_the_template_of_the_weights(server: ServerProcess) -> None:
+    """Also with a Go template beside it, which would not read the calls."""
+    server.create("named", **{"from": "caller"}, renderer="qwen3-coder", parser="qwen3", template="{{ .Prompt }}\n")
+    assert set(server.post("/api/show", model="named").json()["capabilities"]) == {"completion", "tools"}
+    assert both(server, "named", tools=[TOOL]) == ("I look. ", "", [CALLED])
 
 
 def test_a_plain_template_gives_all_text_back(server: ServerProcess) -> None:

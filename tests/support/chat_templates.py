@@ -38,6 +38,7 @@ HARMONY = """{%- if tools -%}<|start|>developer<|message|>
 {%- elif message.role == 'assistant' -%}<|start|>assistant<|channel|>final<|message|>{{ message.content }}<|end|>
 {%- else -%}<|start|>{{ message.role }}<|message|>{{ message.content }}<|end|>{%- endif -%}
 {%- endfor -%}
+{%- if reasoning_effort -%}<|start|>system<|message|>Reasoning: {{ reasoning_effort }}<|end|>{%- endif -%}
 {%- if add_generation_prompt -%}<|start|>assistant{%- endif -%}"""
 
 PLAIN = """{%- for message in messages -%}

@@ -10,6 +10,7 @@ import pytest
 from support import library
 
 from pyollama.create import CreateSpec, create
+from pyollama.errors import FormatWithoutTemplate
 from pyollama.store import Digest, Model, ModelName, Store
 
 Make = Callable[..., list[str]]
@@ -106,10 +107,16 @@ def test_a_child_inherits_layers_under_the_name_of_its_base(make: Make, opened: 
     ]
 
 
-def test_a_child_that_says_nothing_has_what_its_base_has(make: Make, opened: Opened, weights: str) -> None:
+@pytest.fixture
+def templated(root: Path) -> str:
+    """The digest of weights with a chat template that is not recognised."""
+    return library.put_blob(root, library.tiny_gguf({"tokenizer.chat_template": "{{ messages }}" + "x" * 300}))
+
+
+def test_a_child_that_says_nothing_has_what_its_base_has(make: Make, opened: Opened, templated: str) -> None:
     make(
         "base",
-        files={"t.gguf": weights},
+        files={"t.gguf": templated},
         template="{{ .Prompt }}",
         system="Say hi!",
         parameters={"stop": ["a", "b"]},
@@ -125,10 +132,10 @@ def test_a_child_that_says_nothing_has_what_its_base_has(make: Make, opened: Ope
     assert child.config == base.config
 
 
-def test_what_a_child_says_replaces_what_its_base_has(make: Make, opened: Opened, weights: str) -> None:
+def test_what_a_child_says_replaces_what_its_base_has(make: Make, opened: Opened, templated: str) -> None:
     make(
         "base",
-        files={"t.gguf": weights},
+        files={"t.gguf": templated},
         template="x",
         system="y",
         parameters={"stop": ["a", "b"]},
@@ -226,12 +233,42 @@ def test_the_request_overrides_the_config(make: Make, opened: Opened, weights: s
 def test_some_architectures_have_a_renderer_of_their_own(
     make: Make, opened: Opened, root: Path, architecture: str, renderer: str, stop: list[str] | None
 ) -> None:
-    blob = library.put_blob(root, library.tiny_gguf({"general.architecture": architecture}))
+    keys = {"general.architecture": architecture, "tokenizer.chat_template": "{{ messages }}" + "x" * 300}
+    blob = library.put_blob(root, library.tiny_gguf(keys))
     make("m", files={"t.gguf": blob})
     config = opened("m").config
     assert (config.renderer, config.parser, opened("m").parameters.get("stop")) == (renderer, renderer, stop)
     make("n", files={"t.gguf": blob}, renderer="mine", parameters={"stop": ["x"]})
     assert (opened("n").config.renderer, opened("n").parameters) == ("mine", {"stop": ["x"]})
+
+
+def test_without_a_chat_template_no_architecture_has_a_renderer(make: Make, opened: Opened, root: Path) -> None:
+    make("m", files={"t.gguf": library.put_blob(root, library.tiny_gguf({"general.architecture": "gemma4"}))})
+    assert (opened("m").config.renderer, opened("m").config.parser) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [({"renderer": "qwen3-coder", "parser": "qwen3"}, "qwen3-coder"), ({"parser": "qwen3"}, "qwen3")],
+)
+def test_a441_a_renderer_needs_a_chat_template_in_the_file(
+    make: Make, weights: str, snapshot: Callable[[], dict[str, bytes]], fields: dict[str, str], name: str
+) -> None:
+    """D35"""
+    make("base", files={"t.gguf": weights})
+    before = snapshot()
+    for origin in ({"files": {"t.gguf": weights}}, {"from_": "base"}):
+        with pytest.raises(FormatWithoutTemplate) as caught:
+            make("m", **origin, **fields)
+        assert str(caught.value) == f'renderer "{name}" needs a chat template inside the model file'
+        assert caught.value.status == 400
+    assert snapshot() == before
+
+
+def test_a441_so_does_gpt_oss(make: Make, root: Path) -> None:
+    blob = library.put_blob(root, library.tiny_gguf({"general.architecture": "gptoss"}))
+    with pytest.raises(FormatWithoutTemplate, match='renderer "harmony" needs'):
+        make("m", files={"t.gguf": blob}, template="<|start|>{{ .Prompt }}<|end|>")
 
 
 def test_a_base_without_weights_of_ours_can_be_derived_from(

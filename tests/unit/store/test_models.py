@@ -197,12 +197,10 @@ def test_capabilities_follow_from_the_go_template(put, template: bytes, expected
     assert put(("model", library.tiny_gguf()), ("template", template)).capabilities() == expected
 
 
-def test_capabilities_follow_from_projector_parser_family_and_config(put) -> None:
+def test_capabilities_follow_from_projector_and_config(put) -> None:
     eye = library.tiny_gguf({"general.architecture": "clip", "clip.has_audio_encoder": True})
     weights = ("model", library.tiny_gguf())
     assert put(weights, ("projector", eye)).capabilities() == {"completion", "vision", "audio"}
-    assert put(weights, parser="harmony").capabilities() == {"completion", "tools", "thinking"}
-    assert put(weights, model_family="gptoss").capabilities() == {"completion", "thinking"}
     assert put(weights, capabilities=["image"]).capabilities() == {"completion", "image"}
 
 
@@ -223,7 +221,39 @@ def test_a_more_capable_jinja_template_is_preferred_unless_forbidden(put) -> Non
     assert put(*layers).active_template() == ("jinja", jinja)
     assert put(*layers).capabilities() == {"completion", "tools"}
     assert put(*layers).active_template(True).language == "go"
-    assert put(*layers, renderer="qwen3-coder").active_template().language == "go"
+
+
+HARMONY_GO = ("template", b"<|start|>{{ .Prompt }}{{ range .Tools }}{{ . }}{{ end }}<|end|>")
+HARMONY = "<|channel|>analysis<|message|>{{ messages }}{{ tools }}"
+NAMED: tuple[tuple[dict[str, str], str], ...] = (
+    ({"renderer": "qwen3-coder", "parser": "qwen3"}, "qwen3-coder"),
+    ({"parser": "qwen3"}, "qwen3"),
+    ({"model_family": "gptoss"}, "harmony"),
+)
+
+
+@pytest.mark.parametrize(("config", "name"), NAMED)
+def test_a443_a_name_alone_adds_no_capability(put, config: dict[str, str], name: str) -> None:
+    """D35: nothing runs for such a model, whatever its Go template shows."""
+    model = put(("model", library.tiny_gguf()), HARMONY_GO, **config)
+    assert (model.capabilities(), model.format_without_template) == ({"completion"}, name)
+
+
+@pytest.mark.parametrize(("config", "name"), NAMED)
+@pytest.mark.parametrize("setting", [None, True, False])
+def test_b3_a_named_format_runs_with_the_template_of_the_weights(
+    put, config: dict[str, str], name: str, setting: bool | None
+) -> None:
+    """D35: its capabilities are those of what runs."""
+    model = put(("model", library.tiny_gguf({"tokenizer.chat_template": HARMONY})), HARMONY_GO, **config)
+    assert model.format_without_template == ""
+    assert model.active_template(setting) == ("jinja", HARMONY)
+    assert model.capabilities(setting) == {"completion", "tools", "thinking"}
+
+
+def test_a_family_alone_names_no_format(put) -> None:
+    model = put(("model", library.tiny_gguf()), ("template", b"{{ .Prompt }}"), model_family="gptoss")
+    assert (model.format_without_template, model.active_template().language) == ("", "go")
 
 
 def test_a_hundred_models_are_listed_with_their_capabilities_in_no_time(store: Store, root: Path) -> None:
