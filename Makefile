@@ -42,6 +42,7 @@ bench: .venv/installed-dev $(MODEL)
 	    -DPython_EXECUTABLE=$(abspath $(BIN))/python
 	$(BIN)/cmake --build build/bench --target llama_loop requantize
 	$(BIN)/python bench/grammar.py
+	$(BIN)/python -m bench.stalls $(MODEL)
 	$(BIN)/python -m bench $(MODEL) --docs docs/reference/benchmarks.md
 
 dist: .venv/installed-dev

@@ -10,7 +10,7 @@ import tempfile
 import time
 import urllib.request
 import venv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,19 +49,22 @@ def until_answers(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def ours(model: Path, threads: int) -> Iterator[Running]:
-    """``pyollama serve`` with an empty store into which the model was created as ``bench``."""
+def ours(model: Path, threads: int, command: Sequence[str] = ()) -> Iterator[Running]:
+    """``pyollama serve`` with an empty store into which the model was created as ``bench``.
+
+    ``command`` starts it in another way.
+    """
     with tempfile.TemporaryDirectory() as store:
         port = free_port()
         environment = os.environ | {"PYOLLAMA_HOST": f"127.0.0.1:{port}", "PYOLLAMA_MODELS": store}
         log = (CACHE / "bench-server.log").open("wb")
-        command = [sys.executable, "-m", "pyollama"]
-        process = subprocess.Popen([*command, "serve"], env=environment, stderr=log)
+        pyollama = [sys.executable, "-m", "pyollama"]
+        process = subprocess.Popen(command or [*pyollama, "serve"], env=environment, stderr=log)
         try:
             until_answers(port, process)
             modelfile = Path(store) / "Modelfile"
             modelfile.write_text(f"FROM {model.resolve()}\nPARAMETER num_thread {threads}\n")
-            subprocess.run([*command, "create", "bench", "-f", modelfile], env=environment, check=True, stderr=log)
+            subprocess.run([*pyollama, "create", "bench", "-f", modelfile], env=environment, check=True, stderr=log)
             yield Running(process.pid, port)
         finally:
             process.terminate()

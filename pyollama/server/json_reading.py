@@ -230,14 +230,15 @@ class _Pieces:
             for i in outside
             if not any(first <= self._starts[i] < last for first, last in lists)
         ]
-        parts: list[bytes] = []
-        for (first, last), instead in sorted(holes):
-            parts += (bytes(self._data[start:first]), instead)
+        parts: list[Span | bytes] = []
+        size = 0
+        for (first, last), instead in (*sorted(holes), ((end, end), b"")):
+            parts += ((start, first), instead)
+            size += first - start + len(instead)
             start = last
-        parts.append(bytes(self._data[start:end]))
-        if sum(map(len, parts)) > MAX_PIECE_BYTES:
+        if size > MAX_PIECE_BYTES:
             raise _too_large()
-        return b"".join(parts)
+        return b"".join(one if isinstance(one, bytes) else self._data[slice(*one)] for one in parts)
 
     def has_long(self, start: int, end: int) -> bool:
         return len(self._between(start, end)) > 0
@@ -269,9 +270,12 @@ class _Pieces:
         return msgspec.json.encode(f"{self._mark}{i}")[1:-1]
 
     def _raw(self, text: bytes) -> bytes:
+        """JSON as it was written."""
         if self._escaped(0)[:-1] not in text:
             return text
-        for i in reversed(range(len(self._long))):
-            first, last = self._long[i]
-            text = text.replace(self._escaped(i), bytes(self._data[first:last]))
+        inside = [i for i in range(len(self._long)) if self._escaped(i) + b'"' in text]
+        if sum(last - first for first, last in map(self._long.__getitem__, inside)) > MAX_PIECE_BYTES:
+            raise _too_large()
+        for i in inside:
+            text = text.replace(self._escaped(i) + b'"', bytes(self._data[slice(*self._long[i])]) + b'"')
         return text

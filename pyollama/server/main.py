@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -31,6 +33,7 @@ LAST_WORDS_SECONDS = 0.2  # of those, for what did not end by itself to say so
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 EXIT_INTERRUPTED = 130
 EXIT_STUCK = 1
+SWITCH_SECONDS = 0.0005
 STUCK_SECONDS = 10.0  # for everything else to end after a signal
 MAX_HEAD_BYTES = 64 << 10  # request line and headers
 
@@ -51,6 +54,7 @@ def serve(settings: Settings) -> None:
     """
     server_log.set_up(settings.debug)
     allow_many_files()
+    _favour_the_event_loop()
     with ExitStack() as open_sockets:
         listeners = [open_sockets.enter_context(listener) for listener in listen(settings.host)]
         for number in STOP_SIGNALS:
@@ -59,6 +63,12 @@ def serve(settings: Settings) -> None:
             trio.run(_serve, settings, listeners)
         except ExceptionGroup as group:
             raise _reason(group) or group from None
+
+
+def _favour_the_event_loop() -> None:
+    """Threads that compute hand the interpreter over soon, and what is here for good is never searched for garbage."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+    gc.freeze()
 
 
 async def _serve(settings: Settings, listeners: Sequence[socket.socket]) -> None:

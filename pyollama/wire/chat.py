@@ -1,6 +1,7 @@
 """Messages, tools and calls of a conversation: the form that every dialect decodes to, as structs without behaviour.
 
-``null`` means "not given". ``Any`` fields have more than one JSON form.
+``null`` means "not given". ``Any`` fields have more than one JSON form. None of them can be part of a circle, so the
+garbage collector does not look through requests of many thousand messages (``gc=False``).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Any
 from msgspec import Struct, field
 
 
-class CalledFunction(Struct):
+class CalledFunction(Struct, gc=False):
     """What a tool call names. Argument order is kept."""
 
     name: str = ""
@@ -18,14 +19,14 @@ class CalledFunction(Struct):
     index: int = 0
 
 
-class ToolCall(Struct):
+class ToolCall(Struct, gc=False):
     """A call that the assistant made, in requests."""
 
     function: CalledFunction = field(default_factory=CalledFunction)
     id: str = ""
 
 
-class Message(Struct):
+class Message(Struct, gc=False):
     """One turn of a conversation. ``images`` are base64 text."""
 
     role: str = ""
@@ -37,7 +38,7 @@ class Message(Struct):
     tool_call_id: str | None = None
 
 
-class ToolParameters(Struct, omit_defaults=True):
+class ToolParameters(Struct, omit_defaults=True, gc=False):
     """The argument object of a tool, a JSON Schema of type object. Property order is kept."""
 
     type: str | list[str] = "object"
@@ -47,13 +48,13 @@ class ToolParameters(Struct, omit_defaults=True):
     properties: dict[str, dict[str, Any] | bool] | None = None
 
 
-class ToolFunction(Struct, omit_defaults=True):
+class ToolFunction(Struct, omit_defaults=True, gc=False):
     name: str = ""
     description: str | None = None
     parameters: ToolParameters | None = None
 
 
-class Tool(Struct):
+class Tool(Struct, gc=False):
     """A function that the model may call (section 4.3)."""
 
     function: ToolFunction = field(default_factory=ToolFunction)
