@@ -9,7 +9,9 @@ from typing import Any
 from modelfile_grammar import PARAMETERS
 from modelfile_grammar.known import Known
 from pyollama.create.spec import CreateSpec
+from pyollama.errors import CreateError
 from pyollama.store import Layer, Model, gojson
+from pyollama.store.models import layer_limit
 
 _MESSAGE_KEYS = ("role", "content", "thinking", "images", "tool_calls", "tool_name", "tool_call_id")
 
@@ -63,7 +65,15 @@ def apply(spec: CreateSpec, layers: list[Planned], inherited_parameters: Mapping
         layers = _replace(layers, ["params"], Text("params", _parameters(merged)))
     if spec.messages:
         layers = _replace(layers, ["messages"], Text("messages", _messages(spec.messages)))
+    check_sizes(layers)
     return layers
+
+
+def check_sizes(layers: Iterable[Planned]) -> None:
+    """CreateError for a layer that could be written but not be read again."""
+    for layer in layers:
+        if isinstance(layer, Text) and len(layer.data) > (limit := layer_limit(layer.kind)):
+            raise CreateError(f"the {layer.kind} has {len(layer.data)} bytes, more than the {limit} allowed")
 
 
 def _replace(layers: Iterable[Planned], kinds: list[str], new: Text) -> list[Planned]:
@@ -81,7 +91,10 @@ def _round(key: str, value: Any) -> Any:
 
 
 def _parameters(parameters: Mapping[str, Any]) -> bytes:
-    return gojson.dump_line(_sorted(parameters))
+    try:
+        return gojson.dump_line(_sorted(parameters))
+    except ValueError as error:  # inherited ones: those of the request were checked
+        raise CreateError(f"the parameters of the base model cannot be stored: {error}") from error
 
 
 def _sorted(value: Any) -> Any:

@@ -9,7 +9,9 @@ from typing import Any
 
 from modelfile_grammar import ParameterError, check_parameter_value
 from pyollama.errors import BadRequest, CreateError, InvalidDigest, NotSupported
-from pyollama.store import ModelName
+from pyollama.gguf.keys import MAX_CONTEXT
+from pyollama.store import ModelName, gojson
+from pyollama.store.models import MAX_DEPTH
 
 
 @dataclass(slots=True)
@@ -56,6 +58,8 @@ class CreateSpec:
             raise BadRequest("neither 'from' or 'files' was specified")
         if self.draft_files:
             raise NotSupported("a draft model")
+        if any(gojson.is_deeper(part, MAX_DEPTH) for part in (self.parameters, self.messages, self.info)):
+            raise BadRequest("exceeded max depth")
         check_parameters(self.parameters)
         check_info(self.info)
         return name
@@ -99,8 +103,8 @@ def check_info(info: dict[str, Any]) -> None:
         value = info.get(key, 0)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise CreateError(f'info field "{key}" must be a number')
-        if value < 0 or value != int(value):
-            raise CreateError(f'info field "{key}" must be a non-negative integer')
+        if not 0 <= value <= MAX_CONTEXT or value != int(value):
+            raise CreateError(f'info field "{key}" must be a non-negative integer up to {MAX_CONTEXT}')
     if not _is_texts(info.get("capabilities", [])):
         raise CreateError('info field "capabilities" must be an array of strings')
 

@@ -10,7 +10,7 @@ from modelfile_grammar.template import Template, TemplateError
 from pyollama.create import quantize
 from pyollama.create.configs import build_config, default_stop
 from pyollama.create.imports import Imported, Workspace, import_adapters, import_models, local
-from pyollama.create.layers import Planned, Stored, apply, inherited
+from pyollama.create.layers import Planned, Stored, Text, apply, check_sizes, inherited
 from pyollama.create.progress import Progress
 from pyollama.create.spec import CreateSpec
 from pyollama.errors import BlobNotFound, CreateError, FormatWithoutTemplate, GGUFError, PyollamaError
@@ -18,7 +18,7 @@ from pyollama.gguf import GGUFFacts
 from pyollama.store import BlobStore, Config, Digest, Layer, Manifest, Model, ModelName, Store, strip_source_suffix
 from pyollama.store.capabilities import named_format
 from pyollama.store.facts import gguf_facts, read_header
-from pyollama.store.manifests import CONFIG_TYPE, LAYER_PREFIX
+from pyollama.store.manifests import CONFIG_TYPE, LAYER_PREFIX, MAX_MANIFEST_BYTES
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +50,7 @@ def create(store: Store, spec: CreateSpec) -> Generator[Progress, None, None]:
 def _steps(store: Store, spec: CreateSpec, name: ModelName, work: Workspace) -> Generator[Progress, None, set[Digest]]:
     """All up to the manifest. Its value: the digests of the manifest that was replaced."""
     _check_template(spec)
+    apply(spec, [], {})  # refuses what cannot be stored before any work
     base = _open_base(store, spec.from_, work) if spec.from_ else None
     if spec.from_text:
         yield Progress("parsing modelfile")
@@ -73,8 +74,11 @@ def _write(
 ) -> Generator[Progress, None, set[Digest]]:
     written = [_store_layer(layer, work) for layer in planned]
     raw = config.to_bytes()
+    check_sizes([Text("config", raw)])
     digest, _ = work.add_bytes(raw)
     manifest = Manifest.build(Layer(CONFIG_TYPE, digest, len(raw)), [layer for layer, _ in written])
+    if len(manifest.raw) > MAX_MANIFEST_BYTES:
+        raise CreateError(f"the model has too many layers: {len(written)}")
     for _, status in written:
         yield Progress(status)
     yield Progress("writing manifest")

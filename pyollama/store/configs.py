@@ -57,7 +57,7 @@ class Config(msgspec.Struct, kw_only=True):
         """Unknown keys are ignored. StoreError, naming ``path``, when the bytes are no config."""
         try:
             return _decoder.decode(raw)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise StoreError(f"{path}: not a model configuration: {error}") from error
 
     def to_bytes(self) -> bytes:

@@ -10,7 +10,7 @@ import json
 import math
 import re
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 _ESCAPED = re.compile("[<>&\u2028\u2029]")
@@ -20,6 +20,16 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 def dump_line(value: object) -> bytes:
     """``value`` as one line of UTF-8 JSON. Lone surrogates become U+FFFD; ValueError for NaN and infinities."""
     return (_encode(value) + "\n").encode()
+
+
+def is_deeper(value: object, levels: int) -> bool:
+    """Whether lists and objects stand in each other more than ``levels`` deep."""
+    inside = [value]
+    for _ in range(levels + 1):
+        inside = [item for part in inside if isinstance(part, dict | list) for item in _items(part)]
+        if not inside:
+            return False
+    return True
 
 
 def float32(value: float) -> float:
@@ -35,6 +45,10 @@ def float32(value: float) -> float:
 def is_float32(value: float) -> bool:
     """Whether 32 bits hold ``value`` exactly."""
     return math.isnan(value) or math.isinf(value) or _single(value) == value
+
+
+def _items(part: dict[str, object] | list[object]) -> Iterable[object]:
+    return part.values() if isinstance(part, dict) else part
 
 
 def _single(value: float) -> float:

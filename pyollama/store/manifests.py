@@ -58,7 +58,7 @@ class Manifest:
             tree = _decoder.decode(raw)
             config = tree.config if tree.config is not None and tree.config.digest else None
             return cls(raw, _layer(config) if config else None, tuple(map(_layer, tree.layers or ())))
-        except (msgspec.MsgspecError, InvalidDigest, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, InvalidDigest, UnicodeDecodeError, RecursionError) as error:
             raise BrokenManifest(path, str(error)) from error
 
     @classmethod

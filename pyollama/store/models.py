@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyollama.errors import InvalidName, PyollamaError, StoreError
 from pyollama.gguf import GGUFFacts
+from pyollama.store import gojson
 from pyollama.store.blobs import BlobStore
 from pyollama.store.capabilities import (
     ActiveTemplate,
@@ -27,10 +28,16 @@ from pyollama.store.names import ModelName
 if TYPE_CHECKING:
     from pyollama.native._gguf import Header
 
-MAX_JSON_LAYER_BYTES = 1 << 20  # config, params and messages
-MAX_TEXT_LAYER_BYTES = 16 << 20
+MAX_LAYER_BYTES = 16 << 20  # texts and messages, which may hold images
+MAX_SMALL_LAYER_BYTES = 1 << 20  # the config and the parameters
+MAX_DEPTH = 128  # levels of lists and objects in parameters and messages, as in requests
 
 _log = logging.getLogger(__name__)
+
+
+def layer_limit(kind: str) -> int:
+    """The most bytes of a layer that is read as a whole. ``kind`` as in ``Layer.kind``, or ``config``."""
+    return MAX_SMALL_LAYER_BYTES if kind in ("config", "params") else MAX_LAYER_BYTES
 
 
 class Model:
@@ -84,7 +91,7 @@ class Model:
         layer = self.manifest.config
         if layer is None:
             return Config()
-        raw = self._blobs.read(layer.digest, limit=MAX_JSON_LAYER_BYTES)
+        raw = self._blobs.read(layer.digest, limit=layer_limit("config"))
         return Config.parse(raw, str(self._blobs.path(layer.digest)))
 
     @cached_property
@@ -218,7 +225,7 @@ class Model:
         return [self._blobs.path(layer.digest) for layer in self.layers_of(kind)]
 
     def _text(self, layer: Layer) -> str:
-        return self._blobs.read(layer.digest, limit=MAX_TEXT_LAYER_BYTES).decode("utf-8", "replace")
+        return self._blobs.read(layer.digest, limit=layer_limit(layer.kind)).decode("utf-8", "replace")
 
     def _last_text(self, *kinds: str) -> str | None:
         layers = self.layers_of(*kinds)
@@ -226,12 +233,12 @@ class Model:
 
     def _last_json(self, kind: str, wanted: type) -> Any:
         for layer in self.layers_of(kind)[-1:]:
-            raw = self._blobs.read(layer.digest, limit=MAX_JSON_LAYER_BYTES)
+            raw = self._blobs.read(layer.digest, limit=layer_limit(kind))
             try:
                 value = json.loads(raw)
-            except ValueError:
+            except (ValueError, RecursionError):
                 value = None
-            if isinstance(value, wanted):
+            if isinstance(value, wanted) and not gojson.is_deeper(value, MAX_DEPTH):
                 return value
             _log.warning("%s: the %s layer is not a JSON %s: ignored", self.name, kind, wanted.__name__)
         return wanted()

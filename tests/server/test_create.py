@@ -118,6 +118,23 @@ def test_a254_an_override_of_a_wrong_type(server: ServerProcess) -> None:
     assert refusal(answer) == (400, 'info field "context_length" must be a number')
 
 
+@pytest.mark.parametrize("levels", [200, 900, 100_000])
+def test_c11_json_that_nests_too_deeply(server: ServerProcess, levels: int) -> None:
+    deep = "[" * levels + "]" * levels
+    for field in (
+        f'"parameters":{{"stop":{deep}}}',
+        f'"messages":[{{"role":"user","content":"x","tool_calls":{deep}}}]',
+    ):
+        answer = server.http.post("/api/create", content=f'{{"model":"refused","from":"smollm",{field}}}')
+        assert refusal(answer)[0] == 400
+
+
+def test_c11_a_system_text_beyond_16_mib(server: ServerProcess) -> None:
+    answer = server.post("/api/create", model="refused", system="x" * ((16 << 20) + 1), **FROM)
+    assert refusal(answer) == (400, f"the system has {(16 << 20) + 1} bytes, more than the {16 << 20} allowed")
+    assert server.post("/api/show", model="refused").status_code == 404
+
+
 def test_a255_a_draft_type_needs_a_draft(server: ServerProcess) -> None:
     answer = server.post("/api/create", model="refused", draft_quantize="q4_0", **FROM)
     assert refusal(answer) == (400, "--draft-quantize requires a DRAFT model")

@@ -118,6 +118,12 @@ def test_a294_copilot_gets_the_name_it_asked_for(server: ServerProcess) -> None:
     assert answer.json()["model_info"]["general.basename"] == "smollm"
 
 
+def test_c11_options_that_nest_too_deeply_are_refused(server: ServerProcess) -> None:
+    deep = '{"model":"smollm","options":{"stop":' + "[" * 900 + "]" * 900 + "}}"
+    answer = server.http.post("/api/show", content=deep)
+    assert refusal(answer) == (400, "exceeded max depth")
+
+
 # --- copy and delete --------------------------------------------------------------------------------------------------
 
 

@@ -44,6 +44,16 @@ for number, line in enumerate(sys.stdin):
 """
 
 
+TOO_LONG = (16 << 20) + 1
+
+
+def nested(levels: int) -> list[object]:
+    inside: list[object] = []
+    for _ in range(levels):
+        inside = [inside]
+    return inside
+
+
 @pytest.mark.parametrize(
     ("fields", "error", "text"),
     [
@@ -60,6 +70,17 @@ for number, line in enumerate(sys.stdin):
         ({"info": {"embedding_length": 1.5}}, CreateError, "must be a non-negative integer"),
         ({"info": {"capabilities": "tools"}}, CreateError, 'info field "capabilities" must be an array of strings'),
         ({"draft_quantize": "F16"}, PyollamaError, "--draft-quantize requires a DRAFT model"),
+        ({"info": {"context_length": 10**400}}, CreateError, "must be a non-negative integer up to 2147483647"),
+        ({"parameters": {"stop": nested(900)}}, BadRequest, "exceeded max depth"),
+        ({"messages": [{"role": "user", "tool_calls": nested(900)}]}, BadRequest, "exceeded max depth"),
+        ({"info": {"unknown": nested(900)}}, BadRequest, "exceeded max depth"),
+        ({"system": "x" * TOO_LONG}, CreateError, f"the system has {TOO_LONG} bytes, more than the {16 << 20} allowed"),
+        ({"template": "x" * TOO_LONG}, CreateError, "template error: "),
+        ({"licenses": ["x" * TOO_LONG]}, CreateError, "the license has"),
+        ({"messages": [{"role": "user", "content": "x" * TOO_LONG}]}, CreateError, "the messages has"),
+        ({"parameters": {"stop": ["x" * (1 << 20)]}}, CreateError, "the params has"),
+        ({"info": {"base_name": "x" * (1 << 20)}}, CreateError, "the config has"),
+        ({"licenses": ["x"] * 40_000}, CreateError, "the model has too many layers: 40002"),
         ({"adapters": {"a": ""}}, InvalidDigest, "invalid digest format"),
         ({"quantize": "Q4_0"}, NotSupported, "quantizing F16 to Q4_0"),
         ({"parameters": {"top_p": 1e300}}, BadRequest, 'option "top_p" is 1e+300, but must be a number of 32 bits'),
@@ -85,6 +106,21 @@ def test_a_refused_create_changes_nothing(
 def test_file_names_must_be_relative(make: Make, weights: str, path: str) -> None:
     with pytest.raises(PyollamaError, match=r"^file path must be relative$"):
         make("m", files={path: weights})
+
+
+@pytest.mark.parametrize("fields", [{"system": "x" * TOO_LONG}, {"messages": [{"content": nested(900)}]}])
+def test_c11_what_cannot_be_stored_is_refused_before_any_work(
+    store: Store, weights: str, fields: dict[str, Any]
+) -> None:
+    with pytest.raises(PyollamaError):
+        next(create(store, CreateSpec("m", files={"t.gguf": weights}, **fields)))
+
+
+@pytest.mark.parametrize("params", [b'{"temperature":1e400}', b'{"temperature":NaN}'])
+def test_parameters_of_a_base_that_are_no_numbers_are_told(make: Make, root: Path, params: bytes) -> None:
+    library.put_model(root, "base", [("model", library.tiny_gguf()), ("params", params)])
+    with pytest.raises(CreateError, match="the parameters of the base model cannot be stored: JSON has no infinities"):
+        make("m", from_="base", parameters={"seed": 1})
 
 
 def test_errors_of_the_request_come_before_the_first_status(store: Store, weights: str) -> None:

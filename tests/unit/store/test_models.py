@@ -10,8 +10,8 @@ import pytest
 from support import library
 from support.gguf_writer import TensorSpec
 
-from pyollama.errors import BlobNotFound, GGUFError, StoreError
-from pyollama.store import Digest, Model, ModelName, Store, facts
+from pyollama.errors import BlobNotFound, BrokenManifest, GGUFError, StoreError
+from pyollama.store import Config, Digest, Model, ModelName, Store, facts
 
 CHATML = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
 
@@ -262,3 +262,20 @@ def test_a_hundred_models_are_listed_with_their_capabilities_in_no_time(store: S
         library.put_model(root, f"m{number}", [("model", library.tiny_gguf({"general.version": number}, tensors))])
     names = {model.name.model for model in store.list_models() if model.capabilities() == {"completion"}}
     assert len(names) == 100
+
+
+@pytest.mark.parametrize("levels", [129, 900, 100_000])
+def test_c11_layers_that_nest_too_deeply_count_as_empty(put, caplog: pytest.LogCaptureFixture, levels: int) -> None:
+    deep = b"[" * levels + b"]" * levels
+    model = put(("params", b'{"stop":' + deep + b"}"), ("messages", deep))
+    assert (model.parameters, model.messages) == ({}, [])
+    assert "the params layer is not a JSON dict: ignored" in caplog.text
+
+
+def test_c11_a_config_or_manifest_that_nests_too_deeply_is_broken(store: Store, root: Path) -> None:
+    deep = b'{"config":{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}}"
+    library.put_manifest(root, deep, "m")
+    with pytest.raises(BrokenManifest, match="is unreadable"):
+        store.open_model(ModelName.parse("m"))
+    with pytest.raises(StoreError, match="not a model configuration"):
+        Config.parse(deep, "config")
