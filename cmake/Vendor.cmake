@@ -42,6 +42,11 @@ set(LLAMA_BUILD_COMMIT pinned)
 set(GIT_EXE ${CMAKE_COMMAND} -E true)  # else ggml takes our commit for its own, and is compiled anew after each
 
 add_subdirectory(${vendor_dir} third_party/llama.cpp EXCLUDE_FROM_ALL SYSTEM)
+get_property(ggml_targets DIRECTORY ${vendor_dir}/ggml/src PROPERTY BUILDSYSTEM_TARGETS)
+list(FILTER ggml_targets INCLUDE REGEX "^ggml-cpu")
+foreach(target IN LISTS ggml_targets)
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/csrc)  # our kernels, see vendor_patches.toml
+endforeach()
 add_library(pyollama::llama ALIAS llama)
 add_library(pyollama::mtmd ALIAS mtmd)
 

@@ -1,8 +1,11 @@
 // How many prompt rows the next step computes, and whose. Decode rows always come first; this is about the rest.
 // Plain values, no threads.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <vector>
+
+#include "engine/types.hpp"
 
 namespace po {
 
@@ -29,6 +32,21 @@ class CostModel {
     double decode_ns_ = 0;  // a step of decode rows alone
     double row_ns_ = 0;     // one prompt row; 0: not known yet
 };
+
+// Attention computes prompt rows in blocks of so many aligned ones, and rows of a broken block in another way, which
+// rounds differently (csrc/kernels/flash_attention.hpp). Prompts are cut between blocks only, so that their rows do not
+// depend on how they are cut.
+constexpr int kBlockRows = 16;
+
+// The rows of a prompt that a step computes, of at most `most` beginning at pos: up to the end of a block, or of the prompt.
+// 0: not a block fits.
+inline int whole_blocks(Pos pos, int most, int rows_left) {
+    return most >= rows_left ? rows_left : std::max(most - (pos + most) % kBlockRows, 0);
+}
+
+// Where the rows of a prompt of n tokens begin of which the first `reused` are there already: a prompt that is there as a
+// whole is computed from the beginning of its last block, if that is whole, as when it was new.
+inline Pos first_row(Pos reused, Pos n) { return reused == n - 1 && n % kBlockRows == 0 ? n - kBlockRows : reused; }
 
 struct PromptDemand {
     int rows;           // left to compute, > 0

@@ -75,5 +75,20 @@ TEST(GrantRows, NeverGivesMoreThanBudgetOrDemand) {
     }
 }
 
+TEST(WholeBlocks, EndBetweenBlocks) {
+    EXPECT_EQ(whole_blocks(0, 40, 100), 32);
+    EXPECT_EQ(whole_blocks(5, 40, 100), 27);
+    EXPECT_EQ(whole_blocks(16, 10, 100), 0);
+}
+
+TEST(WholeBlocks, TakeTheEndOfAPromptAsItIs) { EXPECT_EQ(whole_blocks(16, 10, 10), 10); }
+
+TEST(FirstRow, IsThatOfTheLastBlockWhenAllIsThere) {
+    EXPECT_EQ(first_row(31, 32), 16);
+    EXPECT_EQ(first_row(32, 33), 32);
+    EXPECT_EQ(first_row(20, 32), 20);
+    EXPECT_EQ(first_row(0, 1), 0);
+}
+
 }  // namespace
 }  // namespace po

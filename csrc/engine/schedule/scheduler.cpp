@@ -85,9 +85,14 @@ std::vector<Scheduler::Work> Scheduler::rows_for_all() const {
     const int budget = cost_.budget(decoding, context_.most_rows() - decoding);
     const std::vector<int> grants = grant_rows(demands, budget, cost_.aging());
     for (size_t i = 0; i < grants.size(); ++i) {
-        if (grants[i] > 0) {
-            work.push_back({prompts[i].request, stop_at_checkpoint(*prompts[i].request, grants[i])});
+        Request & request = *prompts[i].request;
+        const int rows = whole_blocks(request.pos, grants[i], request.rows_left());
+        if (rows > 0) {
+            work.push_back({&request, stop_at_checkpoint(request, rows)});
         }
+    }
+    if (work.empty() && !prompts.empty()) {  // no block fits the batch
+        work.push_back({prompts.front().request, std::max(grants.front(), 1)});
     }
     return work;
 }
@@ -117,7 +122,9 @@ bool Scheduler::make_room(std::vector<Work> & work) {
         sweep();
         return false;
     }
-    work.front().rows = static_cast<int>(free);
+    Work & only = work.front();
+    const int fitting = whole_blocks(only.request->pos, static_cast<int>(free), only.request->rows_left());
+    only.rows = fitting > 0 ? fitting : static_cast<int>(free);
     return true;
 }
 

@@ -105,6 +105,10 @@ Scheduler::Source Scheduler::find_source(const Request & request) {
         source.wait |= may_wait && other->prefilling() && common > other->pos &&
                        common >= source.found.length + kWorthWaiting;
     }
+    const Pos first = first_row(source.found.length, limit + 1);
+    if (pool_.traits().cuts && (first == 0 || pool_.can_fork(source.found.seq, first))) {
+        source.found.length = first;
+    }
     return source;
 }
 
