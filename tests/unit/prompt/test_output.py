@@ -25,6 +25,10 @@ def read(pieces: Sequence[str], *, tag: str = "<tool_call>", tools: bool = True,
     return Delta("".join(d.content for d in deltas), "".join(d.thinking for d in deltas), tuple(calls))  # type: ignore[arg-type]
 
 
+def test_both_parsers_work_behind_each_other() -> None:
+    assert read(list(f"<think>hm</think>Yes {CALL}")) == Delta("Yes ", "hm", (("add", {"a": 1}),))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("size", [1, 3, 1000])
 def test_a431_a_call_in_a_thought_that_never_closes_is_found(size: int) -> None:
     """D38"""

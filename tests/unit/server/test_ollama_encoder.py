@@ -8,9 +8,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from pyollama.prompt.output import Delta, OutputParser
-from pyollama.prompt.thinking import ThinkingParser
-from pyollama.prompt.tools import ToolParser
+from pyollama.prompt.output import Delta
 from pyollama.server.asking import Ask, ChatTask
 from pyollama.server.dialects.ollama.encoder import ChatEncoder, GenerateEncoder, error_line, token_logprobs
 from pyollama.server.encoding import Ending
@@ -65,15 +63,6 @@ def test_bytes_of_an_empty_token_are_left_out() -> None:
     (entry,) = token_logprobs([TokenLogprob("", -0.5, b"")], top=False)
     assert (entry.token, entry.logprob) == ("", -0.5)
     assert json.loads(msgspec.json.encode(entry)) == {"token": "", "logprob": -0.5}
-
-
-def test_both_parsers_work_behind_each_other() -> None:
-    parser = OutputParser(ThinkingParser("<t>", "</t>"), ToolParser("<c>", ["f"]))
-    deltas = [parser.add(letter) for letter in '<t>hm</t>Yes <c>{"name":"f","arguments":{}}</c>']
-    deltas.append(parser.finish())
-    assert "".join(delta.thinking for delta in deltas) == "hm"
-    assert "".join(delta.content for delta in deltas) == "Yes "
-    assert [call.function.name for delta in deltas for call in delta.calls] == ["f"]
 
 
 def test_log_probabilities_stand_before_the_metrics() -> None:
