@@ -77,12 +77,20 @@ def read_facts(model_paths: Sequence[Path], adapter_paths: Sequence[Path]) -> Mo
     try:
         with read_header(str(model_paths[-1])) as header:
             files = _parts(model_paths, header.metadata.get("split.count", 1))
-            size = sum(path.stat().st_size for path in [*files, *adapter_paths])
+            size = header.file_size + sum(_checked_size(path) for path in [*files[:-1], *adapter_paths])
             return _facts(Keys(header), files, adapter_paths, size)
     except GGUFError as error:
         raise LoadFailed(f"{Path(error.path).name}: {error.reason} (at byte {error.offset})") from error
     except OSError as error:
         raise LoadFailed(f"{error.filename}: {error.strerror}") from error
+
+
+def _checked_size(path: Path) -> int:
+    """Bytes of a file that the engine will open. GGUFError, OSError."""
+    from pyollama.native._gguf import read_header
+
+    with read_header(str(path)) as header:
+        return header.file_size
 
 
 def _parts(model_paths: Sequence[Path], n_shards: object) -> Sequence[Path]:

@@ -1,4 +1,5 @@
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,6 +100,17 @@ def test_b1_the_largest_numbers_allowed_make_a_plan(facts_of) -> None:
     facts = facts_of(**claims)
     with pytest.raises(NotEnoughMemory):
         plan(facts=facts, available=1 << 40)
+
+
+def test_c3_an_adapter_is_checked_before_the_engine_opens_it(tmp_path: Path) -> None:
+    weights, pipe, text = tmp_path / "weights", tmp_path / "pipe", tmp_path / "text"
+    weights.write_bytes(header_only())
+    text.write_text("no adapter")
+    os.mkfifo(pipe)
+    with pytest.raises(LoadFailed, match=r"pipe: not a regular file \(at byte 0\)"):
+        read_facts([weights], [pipe])
+    with pytest.raises(LoadFailed, match="text: not a GGUF file"):
+        read_facts([weights], [text])
 
 
 def test_a_model_without_weights_is_refused() -> None:

@@ -48,7 +48,7 @@ async def test_copies_of_a_model_share_a_process(tmp_path: Path) -> None:
 async def test_another_adapter_is_another_process(tmp_path: Path) -> None:
     store = Store(tmp_path)
     plain = store_model(store, "plain", header_only())
-    adapted = store_model(store, "adapted", header_only(), b"adapter")
+    adapted = store_model(store, "adapted", header_only(), header_only(general__type="adapter"))
     async with scheduling() as scheduler:
         assert await pid_of(scheduler, plain) != await pid_of(scheduler, adapted)
 

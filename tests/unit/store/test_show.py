@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 from support import library
+from support.gguf_writer import Typed
 
 from modelfile_grammar import build, parse
 from pyollama.store import Digest, Model, ModelName, Store
-from pyollama.store.show import model_info, modelfile_text, parameters_text, show, tensors
+from pyollama.store.show import MAX_SHOWN, model_info, modelfile_text, parameters_text, show, tensors
 
 WEIGHTS = library.tiny_gguf({"llama.rms": 1e-5, "tokenizer.chat_template": "{{ messages }}"})
 
@@ -152,6 +153,14 @@ def test_metadata_keep_their_types_and_arrays_are_for_the_verbose(put) -> None:
     assert not {"general.name", "tokenizer.chat_template"} & brief.keys()
     assert brief["tokenizer.ggml.tokens"] is None
     assert verbose["tokenizer.ggml.tokens"] == ["<s>", "a", "b"]
+
+
+def test_arrays_of_no_vocabulary_are_not_shown(put) -> None:
+    sizes = {"llama.a": 3, "llama.b": MAX_SHOWN, "llama.c": 3}
+    weights = library.tiny_gguf({key: Typed("uint8", [0] * size) for key, size in sizes.items()})
+    with put(("model", weights)).header() as header:
+        info = model_info(header, verbose=True)
+    assert [info[key] for key in sizes] == [[0, 0, 0], None, None]
 
 
 def test_the_projector_is_described(put) -> None:
