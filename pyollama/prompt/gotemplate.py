@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import Any
 
 from msgspec.structs import asdict
@@ -13,11 +12,13 @@ from msgspec.structs import asdict
 from modelfile_grammar import template as go
 from pyollama.errors import TemplateError
 from pyollama.prompt.effort import Effort
+from pyollama.prompt.kept import Kept
 from pyollama.prompt.output import OutputParser
 from pyollama.prompt.thinking import ThinkingParser, opened_by
 from pyollama.wire.chat import Message, Tool
 
 Cancelled = Callable[[], bool] | None
+_kept = Kept()
 
 
 def check(text: str) -> None:
@@ -106,9 +107,8 @@ def _tool(tool: Tool) -> dict[str, Any]:
 _MARK = re.compile(r"<[^<>\s]{1,60}>|\[/?[A-Z_]{2,40}\]")
 
 
-@lru_cache(maxsize=64)
 def _parsed(text: str) -> go.Template:
-    return go.Template.parse(text)
+    return _kept.get(text)
 
 
 @contextmanager
