@@ -7,6 +7,7 @@ from itertools import count
 import trio
 
 from pyollama.runner.frames import FrameWriter
+from pyollama.runner.long_frames import LongFrame
 from pyollama.wire import runner as wire
 
 JOINED_BYTES = 1 << 16  # small frames are sent together up to this size
@@ -22,13 +23,13 @@ class Outbox:
     def __init__(self) -> None:
         self.size = 0  # bytes that wait
         self._writer = FrameWriter()
-        self._frames: dict[int, bytes] = {}  # by request, or by a number below 0; in order
+        self._frames: dict[int, bytes | LongFrame] = {}  # by request, or by a number below 0; in order
         self._own_numbers = count(-1, -1)
         self._posted = trio.Event()
 
     def post(self, command: wire.Command, request: int | None = None) -> None:
         """``request``: whose command it is, if that may be withdrawn."""
-        frame = bytes(self._writer.frame(command))
+        frame = LongFrame.of(command) or bytes(self._writer.frame(command))
         self._frames[next(self._own_numbers) if request is None else request] = frame
         self.size += len(frame)
         self._posted.set()
@@ -46,15 +47,27 @@ class Outbox:
                 await self._posted.wait()
                 self._posted = trio.Event()
                 while self._frames:
-                    await stream.send_all(self._take())
+                    frame = self._take()
+                    if isinstance(frame, LongFrame):
+                        await frame.send_to(stream)
+                    else:
+                        await stream.send_all(frame)
         except trio.BrokenResourceError:
             return  # the process is ending; the reader finds out why
 
-    def _take(self) -> bytes:
+    def _take(self) -> bytes | LongFrame:
+        """The next frame, joined with those after it while they are small."""
         frames: list[bytes] = []
         size = 0
         while self._frames and (not frames or size < JOINED_BYTES):
-            frame = self._frames.pop(next(iter(self._frames)))
+            first = next(iter(self._frames))
+            frame = self._frames[first]
+            if isinstance(frame, LongFrame):
+                if frames:
+                    break
+                self.size -= len(self._frames.pop(first))
+                return frame
+            del self._frames[first]
             frames.append(frame)
             size += len(frame)
         self.size -= size

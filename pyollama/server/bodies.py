@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import quart
+import trio
 
 from pyollama.config import FOREVER, parse_duration
 from pyollama.errors import BadRequest
@@ -23,6 +24,8 @@ from pyollama.server.offload import abandoned, offload
 
 SMALL = 64 << 10  # bytes that are decoded, or base64 characters, in less time than a thread takes to start
 INFERENCE_PATHS = ("/api/generate", "/api/chat")  # whose bodies OLLAMA_DEBUG_LOG_REQUESTS keeps
+
+_LONG_LIST = 1000  # elements
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -36,7 +39,22 @@ async def read(kind: type[T]) -> T:
         await kept.keep(quart.request.path, body)
     if len(body) <= SMALL:
         return read_json(body, kind)
-    return await offload(read_large_json, body, kind, abandoned)
+    made = await offload(read_large_json, body, kind, abandoned)
+    current().exit_stack.push_async_callback(_let_go, made)
+    return made
+
+
+async def _let_go(made: msgspec.Struct) -> None:
+    """Forget what fills long lists beside the event loop: a million objects are not gone at once."""
+    lists = [value for value in msgspec.structs.astuple(made) if isinstance(value, list) and len(value) > _LONG_LIST]
+    for items in lists:
+        with trio.CancelScope(shield=True):
+            await offload(_empty, items)
+
+
+def _empty(items: list[Any]) -> None:
+    while items:
+        del items[-_LONG_LIST:]
 
 
 # --- fields with several forms ----------------------------------------------------------------------------------------

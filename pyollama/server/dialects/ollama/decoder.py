@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pyollama.errors import BadRequest, ModelNotFound
 from pyollama.prompt.effort import Effort
 from pyollama.server import bodies
 from pyollama.server.asking import Ask, ChatTask, PromptTask, Task
+from pyollama.server.offload import offload
 from pyollama.wire import ollama as wire
+from pyollama.wire.chat import Message
 
 MAX_TOP_LOGPROBS = 20
+_MANY = 2000  # messages that are looked through in less time than a thread takes to start
 
 
 async def generate(call: wire.GenerateRequest, arrived: int) -> Ask:
@@ -29,10 +34,15 @@ async def generate(call: wire.GenerateRequest, arrived: int) -> Ask:
 
 async def chat(call: wire.ChatRequest, arrived: int) -> Ask:
     """BadRequest."""
-    images = [image for message in call.messages or () for image in message.images or ()]
+    messages = call.messages or []
+    images = await offload(_images, messages) if len(messages) > _MANY else _images(messages)
     await bodies.check_images(images)
-    task = ChatTask(call.messages or (), call.tools or (), n_images=len(images))
+    task = ChatTask(messages, call.tools or (), n_images=len(images))
     return _ask(call, task, arrived, no_model=BadRequest("model is required"))
+
+
+def _images(messages: Sequence[Message]) -> list[str]:
+    return [image for message in messages for image in message.images or ()]
 
 
 def _ask(call: wire.Completion, task: Task, arrived: int, *, no_model: Exception) -> Ask:
