@@ -82,7 +82,7 @@ func talk(client *api.Client) {
 	options := map[string]any{"num_predict": 4, "temperature": 0}
 	text, last, chunks := "", api.ChatResponse{}, 0
 	err := client.Chat(ctx, &api.ChatRequest{
-		Model:    "smollm",
+		Model:    "alphabet",
 		Messages: []api.Message{{Role: "user", Content: "Name a colour."}},
 		Options:  options,
 	}, func(r api.ChatResponse) error { text += r.Message.Content; last = r; chunks++; return nil })

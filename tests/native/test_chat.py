@@ -63,16 +63,6 @@ def test_a_model_that_knows_neither_tools_nor_thinking_says_so(engine: TestedEng
     assert rendered["caps"]["supports_system_role"]
 
 
-def test_a_rendered_prompt_is_answered_to_its_end(engine: TestedEngine) -> None:
-    prompt = render(engine, ("user", "What is 2+2?"))["prompt"]
-
-    reply = engine.complete(prompt, num_predict=100)
-
-    assert reply.end.reason == "stop"
-    assert "4" in reply.text
-    assert "<|im_end|>" not in reply.text
-
-
 @pytest.mark.parametrize(
     "request_json",
     [b"", b"{", b"\xff", b"[]", b"{}", b'{"messages": [{"role": "user", "content": 1}]}', b'{"messages": [{}]}'],

@@ -1,26 +1,31 @@
-"""Completions of the native engine on a real model."""
+"""Completions of the native engine: of a real model what holds for every answer, of a scripted one its text."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.engine import TestedEngine
+from support import tiny_models
+from support.engine import TestedEngine, assert_likely
 
 from pyollama.native import _engine
 from pyollama.wire import runner as wire
 
 FOX = "<|im_start|>user\nWrite a story about a fox.<|im_end|>\n<|im_start|>assistant\n"
-COUNT = "<|im_start|>user\nCount from one to twenty.<|im_end|>\n<|im_start|>assistant\n"
 LONG = "The quick brown fox jumps over the lazy dog. " * 100  # 1,000 tokens
 
 
 @pytest.fixture(scope="module")
 def engine(smollm2: Path) -> Iterator[TestedEngine]:
     with TestedEngine(str(smollm2)) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def alphabet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestedEngine]:
+    with TestedEngine(str(tiny_models.alphabet(tmp_path_factory.mktemp("alphabet") / "a.gguf"))) as engine:
         yield engine
 
 
@@ -37,42 +42,33 @@ def test_loading_reports_progress_and_real_sizes(smollm2: Path, engine: TestedEn
 
 
 def test_greedy_output_is_the_same_every_time(engine: TestedEngine) -> None:
-    first = engine.complete(FOX, num_predict=24)
-    second = engine.complete(FOX, num_predict=24)
+    engine.complete(FOX, num_predict=1)  # from here on the prompt comes from the cache
+    texts = {engine.complete(FOX, num_predict=24).text for _ in range(3)}
 
-    assert first.text == second.text
-    assert len(first.text) > 20
+    assert len(texts) == 1
 
 
 def test_a_seed_fixes_the_output(engine: TestedEngine) -> None:
+    engine.complete(FOX, num_predict=1)
     texts = {engine.complete(FOX, temperature=1.0, seed=seed).text for seed in (7, 7, 8)}
 
     assert len(texts) == 2
 
 
-def test_counts_and_durations_are_in_the_last_event(engine: TestedEngine) -> None:
-    end = engine.complete(COUNT, num_predict=9).end
+def test_counts_and_durations_are_in_the_last_event(alphabet: TestedEngine) -> None:
+    end = alphabet.complete("count", num_predict=9).end
 
     assert (end.reason, end.output_tokens) == ("length", 9)
-    assert end.prompt_tokens == len(engine.raw.tokenize(COUNT))
+    assert end.prompt_tokens == len(alphabet.raw.tokenize("count"))
     assert end.prompt_ns > 0 < end.output_ns
 
 
-def test_an_end_token_finishes_with_stop_and_is_not_printed(engine: TestedEngine) -> None:
-    reply = engine.complete("<|im_start|>user\nSay hi.<|im_end|>\n<|im_start|>assistant\nHi", num_predict=200)
+def test_many_together_answer_as_each_alone(alphabet: TestedEngine) -> None:
+    prompts = ["one a", "another d", "g", "the same m", "the same p"]
 
-    assert reply.end.reason == "stop"
-    assert "<|im_end|>" not in reply.text
+    together = alphabet.replies([alphabet.start(prompt, num_predict=3) for prompt in prompts])
 
-
-def test_many_together_answer_as_each_alone(engine: TestedEngine) -> None:
-    prompts = [FOX, COUNT, "Once upon a time", "The capital of France is", "def fibonacci(n):"]
-    alone = [engine.complete(prompt, num_predict=8).text for prompt in prompts]
-
-    together = engine.replies([engine.start(prompt, num_predict=8) for prompt in prompts])
-
-    same = sum(reply.text == text for reply, text in zip(together, alone, strict=True))
-    assert same >= len(prompts) - 1  # other shapes round differently, which may flip one close call
+    assert [reply.text for reply in together] == ["bcd", "efg", "hij", "nop", "qrs"]
 
 
 def test_a_repeated_prompt_is_computed_once(engine: TestedEngine) -> None:
@@ -83,7 +79,6 @@ def test_a_repeated_prompt_is_computed_once(engine: TestedEngine) -> None:
     assert warm.prompt_reused == warm.prompt_tokens - 1
     assert warm.prefix_miss == ""
     assert cold.prefix_miss != ""
-    assert warm.prompt_ns < cold.prompt_ns * 0.05
 
 
 def test_a_shared_beginning_is_reused_and_the_miss_explained(engine: TestedEngine) -> None:
@@ -96,13 +91,14 @@ def test_a_shared_beginning_is_reused_and_the_miss_explained(engine: TestedEngin
     assert end.prefix_miss == f"differs from the cache at token {end.prompt_reused}"
 
 
-def test_a_conversation_reuses_its_own_answer(engine: TestedEngine) -> None:
-    first = engine.complete(COUNT, num_predict=12, want_context=True)
+def test_a_conversation_reuses_its_own_answer(alphabet: TestedEngine) -> None:
+    first = alphabet.complete("a conversation", num_predict=12, want_context=True)
 
-    longer = COUNT + first.text + " and then"
-    second = engine.complete(longer, num_predict=1).end
+    second = alphabet.complete("a conversation" + first.text + " and then", num_predict=1).end
 
-    assert second.prompt_reused >= len(first.end.context) - 2  # the last token of an answer is never computed
+    assert first.text == "opqrstuvwxyz"
+    before = alphabet.raw.tokenize("a conversation" + first.text)
+    assert second.prompt_reused == len(before) - 1  # the last token is never computed
 
 
 def test_a_beginning_that_is_being_computed_is_awaited(engine: TestedEngine) -> None:
@@ -115,21 +111,18 @@ def test_a_beginning_that_is_being_computed_is_awaited(engine: TestedEngine) -> 
     assert min(reused[1:]) >= 1000
 
 
-def test_stop_strings_are_found_across_tokens_and_not_printed(engine: TestedEngine) -> None:
-    full = engine.complete(FOX, num_predict=24).text
-    stop = full[15:24]  # begins and ends inside words
+def test_stop_strings_are_found_across_tokens_and_not_printed(alphabet: TestedEngine) -> None:
+    reply = alphabet.complete("a", num_predict=24, stop=["fgh"])
 
-    reply = engine.complete(FOX, num_predict=24, stop=[stop])
-
-    assert reply.text == full[: full.index(stop)]
-    assert reply.end.reason == "stop"
+    assert (reply.text, reply.end.reason) == ("bcde", "stop")
 
 
-def test_pieces_are_whole_characters(engine: TestedEngine) -> None:
-    prompt = "<|im_start|>user\nRepeat: 日本語 🦊🦊🦊<|im_end|>\n<|im_start|>assistant\n日本語 🦊"
-    reply = engine.complete(prompt, num_predict=12)
+def test_pieces_are_whole_characters(tmp_path: Path) -> None:
+    with TestedEngine(str(tiny_models.scripted(tmp_path / "fox.gguf", "aé日🦊".encode()))) as engine:
+        reply = engine.complete("a")
 
-    assert "\N{REPLACEMENT CHARACTER}" not in "".join(piece.text for piece in reply.pieces[:-1])
+    assert reply.text == "é日🦊"
+    assert all(len(piece.text) <= 1 for piece in reply.pieces) or len(reply.pieces) < 3  # joined when nobody reads
 
 
 def test_a_prompt_longer_than_the_context_is_refused_with_both_lengths(engine: TestedEngine) -> None:
@@ -149,15 +142,14 @@ def test_a_prompt_longer_than_the_context_is_cut_in_the_middle_if_wanted(engine:
     assert end.context[: len(tokens)] == tokens  # what was cut is there again in the next request
 
 
-def test_output_goes_on_past_the_context_by_shifting(engine: TestedEngine) -> None:
-    end = engine.complete(FOX, n_ctx=64, num_predict=200, temperature=0.8, seed=1).end
+def test_output_goes_on_past_the_context_by_shifting(alphabet: TestedEngine) -> None:
+    end = alphabet.complete("letters", n_ctx=64, num_predict=200).end
 
-    assert end.output_tokens == 200 or end.reason == "stop"
-    assert end.output_tokens > 64
+    assert (end.output_tokens, end.reason) == (200, "length")
 
 
-def test_output_ends_at_the_context_without_shifting(engine: TestedEngine) -> None:
-    reply = engine.complete("Numbers: 1 2 3 4", n_ctx=64, num_predict=200, shift=False, logprobs=0)
+def test_output_ends_at_the_context_without_shifting(alphabet: TestedEngine) -> None:
+    reply = alphabet.complete("letters", n_ctx=64, num_predict=200, shift=False, logprobs=0)
 
     assert reply.end.reason == "length"
     assert reply.end.prompt_tokens + reply.end.output_tokens == 64
@@ -166,19 +158,20 @@ def test_output_ends_at_the_context_without_shifting(engine: TestedEngine) -> No
 
 def test_shifting_leaves_sequences_that_share_cells_alone(engine: TestedEngine) -> None:
     prompt = "The first letters of the alphabet are a b c d e f g h i j k l m n o p"
-    expected = engine.complete(prompt, num_predict=8).text
+    engine.complete(prompt, num_predict=1)
+    expected = engine.complete(prompt, num_predict=1, logprobs=5).logprobs[0]
     shifting = [engine.start(prompt, n_ctx=40, num_keep=1, num_predict=80) for _ in range(2)]
 
-    assert engine.complete(prompt, num_predict=8).text == expected
+    assert_likely(engine.complete(prompt, num_predict=1, logprobs=5).logprobs[0], expected)
     assert all(reply.end.output_tokens == 80 or reply.end.reason == "stop" for reply in engine.replies(shifting))
-    assert engine.complete(prompt, num_predict=8).text == expected
+    assert_likely(engine.complete(prompt, num_predict=1, logprobs=5).logprobs[0], expected)
 
 
 def test_logprobs_are_sorted_and_belong_to_the_chosen_tokens(engine: TestedEngine) -> None:
     reply = engine.complete(FOX, num_predict=6, logprobs=3)
 
-    assert len(reply.logprobs) == 6
-    assert b"".join(entry.bytes for entry in reply.logprobs).decode() == reply.text
+    assert 0 < len(reply.logprobs) <= 6
+    assert b"".join(entry.bytes for entry in reply.logprobs).decode(errors="ignore") == reply.text
     for entry in reply.logprobs:
         assert entry.logprob <= 0
         assert [top[1] for top in entry.top] == sorted((top[1] for top in entry.top), reverse=True)
@@ -194,9 +187,9 @@ def test_context_is_prompt_and_answer(engine: TestedEngine) -> None:
 
 
 @pytest.mark.parametrize("num_predict", [0, -1, 1000])
-def test_no_answer_is_longer_than_ten_contexts(engine: TestedEngine, num_predict: int) -> None:
+def test_no_answer_is_longer_than_ten_contexts(alphabet: TestedEngine, num_predict: int) -> None:
     """A195: 0 and negative numbers set no other limit."""
-    reply = engine.complete("1 2 3", n_ctx=16, num_predict=num_predict, temperature=2.0, top_k=0, seed=5)
+    reply = alphabet.complete("a", n_ctx=16, num_predict=num_predict)
 
     assert reply.end.reason == "length"
     assert reply.end.output_tokens == 160
@@ -211,6 +204,7 @@ def test_the_smallest_context_is_four_tokens(engine: TestedEngine) -> None:
 @pytest.mark.parametrize("options", [{"top_p": -1.0}, {"top_p": 1.5}, {"min_p": 2.0}, {"typical_p": 2.0}])
 def test_a_share_outside_its_range_is_off(engine: TestedEngine, options: dict[str, Any]) -> None:
     off = {"top_p": 1.0, "min_p": 0.0, "typical_p": 1.0, "temperature": 1.5, "seed": 3}
+    engine.complete(FOX, num_predict=1)
 
     assert engine.complete(FOX, **off | options).text == engine.complete(FOX, **off).text
 
@@ -229,29 +223,26 @@ def test_an_id_in_use_is_refused(engine: TestedEngine) -> None:
     with pytest.raises(ValueError, match="under way"):
         engine.start(FOX, number=number)
 
-    assert engine.reply(number).end.output_tokens > 1
+    assert engine.reply(number).end.output_tokens > 0
 
 
-def test_a_cancelled_answer_says_so_and_its_neighbour_goes_on(engine: TestedEngine) -> None:
-    doomed = engine.start(FOX, num_predict=2000)
-    neighbour = engine.start(COUNT, num_predict=12)
-    engine.until(lambda event: isinstance(event, wire.Piece) and event.id == doomed)
-    engine.raw.cancel(doomed)
+def test_a_cancelled_answer_says_so_and_its_neighbour_goes_on(alphabet: TestedEngine) -> None:
+    doomed = alphabet.start("a", num_predict=1_000_000, n_ctx=1_000_000)
+    neighbour = alphabet.start("m", num_predict=12)
+    alphabet.until(lambda event: isinstance(event, wire.Piece) and event.id == doomed)
+    alphabet.raw.cancel(doomed)
 
-    assert engine.reply(doomed).end.reason == "cancelled"
-    assert engine.reply(neighbour).end.output_tokens == 12
+    assert alphabet.reply(doomed).end.reason == "cancelled"
+    assert alphabet.reply(neighbour).text == "nopqrstuvwxy"
 
 
 def test_a_cancel_stops_a_running_prefill(engine: TestedEngine) -> None:
     number = engine.start("Cancelled early. " + LONG, num_predict=2)
     reply_before = engine.start("Hi", num_predict=1)  # admitted in the same step, so the prefill has begun when it ends
     engine.reply(reply_before)
-    start = time.monotonic()
     engine.raw.cancel(number)
-    end = engine.reply(number).end
 
-    assert end.reason == "cancelled"
-    assert time.monotonic() - start < 2  # 300 ms when the machine is idle
+    assert engine.reply(number).end.reason == "cancelled"
     assert engine.complete("Hi", num_predict=1).end.output_tokens == 1
 
 

@@ -6,14 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support import tiny_models
 from support.servers import ServerProcess, server_process
 from support.stored_models import header_only, store_model
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, smollm2: Path) -> Iterator[ServerProcess]:
-    """A real server in a process of its own. Models: ``smollm`` is real, ``embedder`` only looks like one."""
+    """A real server in a process of its own.
+
+    Models: ``smollm`` is real, ``alphabet`` goes on with the next letter for ever, ``embedder`` only looks like one.
+    """
     with server_process(tmp_path_factory.mktemp("models")) as running:
+        store_model(running.store, "alphabet", tiny_models.alphabet(tmp_path_factory.mktemp("alphabet") / "a.gguf"))
         digest, _ = running.store.blobs.add_file(smollm2)
         running.create("smollm", files={"smollm2.gguf": str(digest)}, parameters={"temperature": 0, "num_ctx": 2048})
         store_model(running.store, "embedder", header_only(llama__pooling_type=1))

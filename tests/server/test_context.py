@@ -93,14 +93,14 @@ def test_a092_images_are_marked_and_count(server: ServerProcess) -> None:
 
 def test_a180_without_shifting_it_ends_at_the_end_of_the_context(server: ServerProcess) -> None:
     options = {"num_ctx": 64, "num_predict": 500, "stop": []}
-    answer = server.generate(model="smollm", prompt="1 2 3 4 5 6", raw=True, shift=False, options=options)
+    answer = server.generate(model="alphabet", prompt="a b c", raw=True, shift=False, options=options)
     assert answer["done_reason"] == "length"
     assert answer["prompt_eval_count"] + answer["eval_count"] <= 65
 
 
 def test_a181_with_shifting_it_goes_past_the_context(server: ServerProcess) -> None:
     options = {"num_ctx": 64, "num_predict": 100, "stop": [], "temperature": 0}
-    answer = server.generate(model="smollm", prompt="1 2 3 4 5 6 7 8 9", raw=True, options=options)
+    answer = server.generate(model="alphabet", prompt="a b c", raw=True, options=options)
     assert answer["eval_count"] == 100
 
 

@@ -31,11 +31,5 @@ def test_a_prompt_is_rendered_by_the_template_of_the_weights(jinja_server: Serve
     )
 
 
-def test_the_answer_ends_at_the_end_of_the_turn(jinja_server: ServerProcess) -> None:
-    messages = [{"role": "user", "content": "Say hello."}]
-    answer = jinja_server.chat(model="smollm", messages=messages, options={"num_predict": 64})
-    assert answer["done_reason"] == "stop" and "<|im_end|>" not in answer["message"]["content"]
-
-
 def test_show_tells_the_template_that_is_used(jinja_server: ServerProcess) -> None:
     assert "{%" in jinja_server.post("/api/show", model="smollm").json()["template"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.servers import ServerProcess, refusal
 
-PROMPT = "Why is the sky blue?"
+PROMPT = "a"  # bcdef…
 
 OPTIONS_2023 = {
     "num_keep": 5, "seed": 42, "num_predict": 3, "top_k": 20, "top_p": 0.9, "tfs_z": 0.5, "typical_p": 0.7,
@@ -20,16 +20,13 @@ DROPPED_2025 = ("tfs_z", "num_gqa", "embedding_only", "rope_frequency_base", "ro
 
 
 def complete(server: ServerProcess, **options: object) -> dict[str, object]:
-    answer: dict[str, object] = server.generate(model="smollm", prompt=PROMPT, options={"num_predict": 6, **options})
+    answer: dict[str, object] = server.generate(model="alphabet", prompt=PROMPT, options={"num_predict": 6, **options})
     return answer
 
 
 def test_a184_a_stop_sequence_is_not_in_the_output(server: ServerProcess) -> None:
-    plain = str(complete(server, num_predict=12)["response"])
-    word = plain.split()[4]
-    stopped = complete(server, num_predict=12, stop=[word])
-    assert stopped["done_reason"] == "stop"
-    assert stopped["response"] == plain[: plain.index(word)]
+    stopped = complete(server, num_predict=12, stop=["efg"])
+    assert (stopped["response"], stopped["done_reason"]) == ("bcd", "stop")
 
 
 def test_a185_a194_num_predict_ends_with_length(server: ServerProcess) -> None:
@@ -38,11 +35,11 @@ def test_a185_a194_num_predict_ends_with_length(server: ServerProcess) -> None:
 
 
 def test_a187_a188_a191_log_probabilities(server: ServerProcess) -> None:
-    ask = {"model": "smollm", "prompt": PROMPT, "options": {"num_predict": 3}, "logprobs": True, "top_logprobs": 3}
+    ask = {"model": "alphabet", "prompt": PROMPT, "options": {"num_predict": 3}, "logprobs": True, "top_logprobs": 3}
     entries = server.generate(**ask)["logprobs"]
     assert len(entries) == 3
     for entry in entries:
-        assert entry["logprob"] <= 0 and bytes(entry["bytes"]).decode() == entry["token"]
+        assert entry["logprob"] <= 0 and bytes(entry["bytes"]).decode(errors="replace") == entry["token"]
         values = [one["logprob"] for one in entry["top_logprobs"]]
         assert len(values) == 3 and values == sorted(values, reverse=True)
     streamed = [entry for line in server.lines("/api/generate", **ask) for entry in line.get("logprobs", ())]
@@ -51,7 +48,7 @@ def test_a187_a188_a191_log_probabilities(server: ServerProcess) -> None:
 
 def test_log_probabilities_without_alternatives(server: ServerProcess) -> None:
     answer = server.chat(
-        model="smollm", messages=[{"role": "user", "content": PROMPT}], options={"num_predict": 2}, logprobs=True
+        model="alphabet", messages=[{"role": "user", "content": PROMPT}], options={"num_predict": 2}, logprobs=True
     )
     assert [set(entry) for entry in answer["logprobs"]] == [{"token", "logprob", "bytes"}] * 2
 
@@ -64,13 +61,15 @@ def test_a189_too_many_alternatives(server: ServerProcess, path: str, count: int
 
 
 def test_a190_alternatives_alone_add_nothing(server: ServerProcess) -> None:
-    answer = server.generate(model="smollm", prompt=PROMPT, options={"num_predict": 2}, top_logprobs=3)
+    answer = server.generate(model="alphabet", prompt=PROMPT, options={"num_predict": 2}, top_logprobs=3)
     assert "logprobs" not in answer
 
 
 @pytest.mark.parametrize("options", [{"temperature": 0}, {"temperature": 1, "seed": 7}], ids=["A192", "A193"])
 def test_the_same_request_gives_the_same_text(server: ServerProcess, options: dict[str, object]) -> None:
-    assert complete(server, **options)["response"] == complete(server, **options)["response"]
+    ask = {"model": "smollm", "prompt": "Why is the sky blue?", "options": {"num_predict": 6, **options}}
+    server.generate(**ask)  # from here on the prompt comes from the cache
+    assert server.generate(**ask)["response"] == server.generate(**ask)["response"]
 
 
 def test_a196_an_integer_may_have_a_fraction(server: ServerProcess) -> None:
@@ -118,7 +117,7 @@ def test_a207_mirostat_does_not_fail(server: ServerProcess) -> None:
 
 
 def test_a209_request_options_win_over_the_models(server: ServerProcess) -> None:
-    server.create("brief", **{"from": "smollm"}, parameters={"num_predict": 2})
+    server.create("brief", **{"from": "alphabet"}, parameters={"num_predict": 2})
     assert server.generate(model="brief", prompt=PROMPT)["eval_count"] == 2
     assert server.generate(model="brief", prompt=PROMPT, options={"num_predict": 4})["eval_count"] == 4
 

@@ -158,7 +158,7 @@ def test_a022_a_single_answer_is_json(server: ServerProcess) -> None:
 
 @pytest.mark.parametrize("body", [{}, {"stream": None}, {"stream": True}])
 def test_a025_streaming_is_the_default(server: ServerProcess, body: dict[str, object]) -> None:
-    lines = server.lines("/api/generate", model="smollm", prompt="Hi", options={"num_predict": 2}, **body)
+    lines = server.lines("/api/generate", model="alphabet", prompt="hi", options={"num_predict": 2}, **body)
     assert len(lines) > 1
 
 
@@ -190,11 +190,11 @@ def test_a034_a212_durations_are_whole_nanoseconds(server: ServerProcess) -> Non
 
 
 def test_a024_chunks_arrive_before_the_generation_ends(server: ServerProcess) -> None:
-    body = {"model": "smollm", "prompt": "Count to a hundred.", "options": {"num_predict": 200}}
+    body = {"model": "alphabet", "prompt": "a", "options": {"num_predict": 5000}}
     with server.http.stream("POST", "/api/generate", json=body) as answer:
         first = json.loads(next(answer.iter_lines()))
         assert first["done"] is False
-        assert server.loaded()["smollm:latest"]  # another request is answered meanwhile
+        assert server.loaded()["alphabet:latest"]  # another request is answered meanwhile
 
 
 def test_a_body_over_the_limit_is_refused(server: ServerProcess) -> None:

@@ -37,6 +37,11 @@ def scripted(path: Path, follows: bytes, *, chat_template: str = "") -> Path:
     return speaking(path, [], follows=follows, chat_template=chat_template)
 
 
+def alphabet(path: Path) -> Path:
+    """A scripted() model that goes on with the next letter for ever, from ``a`` after a line's end."""
+    return scripted(path, b"\nabcdefghijklmnopqrstuvwxyza")
+
+
 def speaking(
     path: Path,
     pieces: Sequence[str],
