@@ -23,6 +23,7 @@ MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG_TYPE = "application/vnd.docker.container.image.v1+json"
 LAYER_PREFIX = "application/vnd.ollama.image."
 MAX_MANIFEST_BYTES = 4 << 20
+MAX_SIZE = 1 << 53  # bytes of a layer; every client counts so far
 
 _log = logging.getLogger(__name__)
 
@@ -180,8 +181,8 @@ _decoder = msgspec.json.Decoder(_ManifestTree)
 
 
 def _layer(tree: _LayerTree) -> Layer:
-    if tree.size < 0:
-        raise msgspec.ValidationError("a layer has a negative size")
+    if not 0 <= tree.size <= MAX_SIZE:
+        raise msgspec.ValidationError(f"no layer has {tree.size} bytes")
     return Layer(tree.media_type, Digest.parse(tree.digest), tree.size, tree.from_, tree.name)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyollama.errors import InvalidName, PyollamaError, StoreError
 from pyollama.gguf import GGUFFacts
+from pyollama.gguf.keys import MAX_CONTEXT
 from pyollama.store import gojson
 from pyollama.store.blobs import BlobStore
 from pyollama.store.capabilities import (
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 MAX_LAYER_BYTES = 16 << 20  # texts and messages, which may hold images
 MAX_SMALL_LAYER_BYTES = 1 << 20  # the config and the parameters
+LAST_NS = 253_402_300_799 * 10**9  # the year 9999 ends
 MAX_DEPTH = 128  # levels of lists and objects in parameters and messages, as in requests
 
 _log = logging.getLogger(__name__)
@@ -63,8 +65,8 @@ class Model:
 
     @property
     def modified_at(self) -> datetime:
-        """In UTC, to the microsecond."""
-        seconds, rest = divmod(self.modified_ns, 10**9)
+        """In UTC, to the microsecond; a time that no calendar has becomes the nearest that one has."""
+        seconds, rest = divmod(min(max(self.modified_ns, 0), LAST_NS), 10**9)
         return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000)
 
     @property
@@ -189,7 +191,8 @@ class Model:
         facts = self.facts()
         context = self.config.context_length or (facts.context_length if facts else 0)
         embedding = self.config.embedding_length or (facts.embedding_length if facts else 0)
-        return {key: n for key, n in (("context_length", context), ("embedding_length", embedding)) if n}
+        found = {"context_length": context, "embedding_length": embedding}
+        return {key: n for key, n in found.items() if 0 < n <= MAX_CONTEXT}
 
     def active_template(self, go_template: bool | None = None) -> ActiveTemplate:
         """The Go template of the model or the Jinja template of its weights; without either, the prompt as it is.

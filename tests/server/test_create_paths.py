@@ -73,13 +73,13 @@ def test_a440_paths_of_the_server_are_read_for_clients_of_this_machine(server: S
 
 
 @pytest.mark.parametrize("path", ["/dev/zero", "/dev/stdin", "fifo", "/"])
-def test_a_modelfile_is_a_file(server: ServerProcess, fifo: Path, path: str) -> None:
+def test_c3_a_modelfile_is_a_file(server: ServerProcess, fifo: Path, path: str) -> None:
     status, text = refusal(create(server, path=str(fifo) if path == "fifo" else path))
     assert status == 400 and text.startswith("error reading modelfile: ")
     assert text.endswith(("not a regular file", "is a directory"))
 
 
-def test_a_modelfile_has_a_limit(server: ServerProcess, tmp_path: Path) -> None:
+def test_c3_a_modelfile_has_a_limit(server: ServerProcess, tmp_path: Path) -> None:
     large = tmp_path / "Modelfile"
     large.write_text("FROM smollm\n")
     os.truncate(large, 3 << 30)
@@ -89,16 +89,16 @@ def test_a_modelfile_has_a_limit(server: ServerProcess, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("word", ["FROM", "FROM smollm\nADAPTER"])
 @pytest.mark.parametrize("place", ["fifo", "/dev/zero"])
-def test_weights_are_a_file(server: ServerProcess, fifo: Path, word: str, place: str) -> None:
+def test_c3_weights_are_a_file(server: ServerProcess, fifo: Path, word: str, place: str) -> None:
     path = str(fifo) if place == "fifo" else place
     assert refusal(create(server, modelfile=f"{word} {path}")) == (400, f"{path}: not a regular file")
 
 
-def test_a_folder_with_a_pipe_in_it_has_no_weights(server: ServerProcess, fifo: Path) -> None:
+def test_c3_a_folder_with_a_pipe_in_it_has_no_weights(server: ServerProcess, fifo: Path) -> None:
     assert refusal(create(server, modelfile=f"FROM {fifo.parent}"))[0] == 400
 
 
-def test_many_creates_from_a_pipe_stop_nobody(server: ServerProcess, fifo: Path) -> None:
+def test_c3_many_creates_from_a_pipe_stop_nobody(server: ServerProcess, fifo: Path) -> None:
     with ThreadPoolExecutor(41) as threads:
         answers = list(threads.map(lambda _: create(server, path=str(fifo)).status_code, range(41)))
     assert answers == [400] * 41
@@ -118,12 +118,12 @@ def piped_model(server: ServerProcess) -> Iterator[str]:
     server.store.delete(name)
 
 
-def test_a_pipe_in_place_of_a_blob_is_told(server: ServerProcess, piped_model: str) -> None:
+def test_c3_a_pipe_in_place_of_a_blob_is_told(server: ServerProcess, piped_model: str) -> None:
     status, text = refusal(server.post("/api/show", model=piped_model))
     assert status == 500 and text.endswith(": not a regular file")
 
 
-def test_a_pipe_in_place_of_a_manifest_is_told(server: ServerProcess) -> None:
+def test_c3_a_pipe_in_place_of_a_manifest_is_told(server: ServerProcess) -> None:
     folder = server.store.root / "manifests/registry.ollama.ai/library/pipe"
     folder.mkdir(parents=True)
     os.mkfifo(folder / "latest")
@@ -136,7 +136,7 @@ def test_a_pipe_in_place_of_a_manifest_is_told(server: ServerProcess) -> None:
 # --- leaving ----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_client_that_leaves_ends_the_copy_of_a_large_file(server: ServerProcess, tmp_path: Path) -> None:
+async def test_b6_a_client_that_leaves_ends_the_copy_of_a_large_file(server: ServerProcess, tmp_path: Path) -> None:
     large = tmp_path / "large.gguf"
     large.write_bytes(library.tiny_gguf())
     os.truncate(large, 8 << 30)

@@ -33,7 +33,7 @@ LOADS_GGML = {"pyollama.native._engine", "pyollama.native._quant"}
 # The only modules that may name them: processes of their own, and commands that work without a server.
 PROCESSES = ("pyollama.runner.child", "pyollama.runner.devices")
 MAY_LOAD_GGML = (*PROCESSES, "pyollama.cli")
-WITHOUT_TRIO = ("pyollama.store", "pyollama.wire", "pyollama.prompt", "modelfile_grammar")
+WITHOUT_TRIO = ("pyollama.gguf", "pyollama.store", "pyollama.wire", "pyollama.prompt", "modelfile_grammar")
 # Packages of ours that the command line must not pay for before it knows its command.
 LATE_IN_CLI = ("pyollama.server", "pyollama.scheduler", "pyollama.runner", "pyollama.native._engine")
 

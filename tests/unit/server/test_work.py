@@ -57,7 +57,7 @@ async def test_every_report_arrives_in_order() -> None:
     assert not steps.undone
 
 
-async def test_the_work_ends_though_nobody_reads_and_little_is_kept() -> None:
+async def test_b6_the_work_ends_though_nobody_reads_and_little_is_kept() -> None:
     steps = Steps(("start", 0), *(("copying", number) for number in range(1000)), ("end", 0))
     async with begin(steps(), replaces) as work:
         assert await trio.to_thread.run_sync(steps.ended.wait, 30)
@@ -71,7 +71,7 @@ async def test_leaving_stops_the_work_and_undoes_it() -> None:
     assert ended.is_set()
 
 
-async def test_cancelling_stops_the_work_and_undoes_it() -> None:
+async def test_b6_cancelling_stops_the_work_and_undoes_it() -> None:
     ended = threading.Event()
     with trio.CancelScope() as scope:
         async with begin(endless(ended), replaces) as work:
@@ -100,7 +100,7 @@ async def test_the_last_report_of_work_without_any_is_nothing() -> None:
         assert await work.last() is None
 
 
-async def test_works_do_not_take_the_threads_of_other_requests() -> None:
+async def test_b6_works_do_not_take_the_threads_of_other_requests() -> None:
     gate = threading.Event()
 
     def waiting() -> Generator[Report, None, None]:

@@ -39,7 +39,7 @@ def made(tmp_path: Path) -> Iterator[Made]:
 
 @pytest.mark.parametrize("kind", ["fifo", "link to a fifo", "socket", "/dev/zero", "/dev/tty"])
 @pytest.mark.parametrize("read", [open_regular, lambda path: read_regular(path, 10)], ids=["open", "read"])
-def test_what_is_no_file_is_refused_at_once(made: Made, kind: str, read: Callable[[Path], object]) -> None:
+def test_c3_what_is_no_file_is_refused_at_once(made: Made, kind: str, read: Callable[[Path], object]) -> None:
     path = made(kind)
     with pytest.raises(NotRegular, match=f"^{path}: not a regular file$"):
         read(path)

@@ -50,9 +50,16 @@ def test_odd_manifests_are_read_and_kept(tree: dict[str, object]) -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    [b"", b"{", b"[]", b"\xff", b'{"layers":[{"digest":"sha256:x","size":1}]}', b'{"layers":[{"size":1}]}',
-     f'{{"layers":[{{"digest":"{A}","size":-1}}]}}'.encode(), f'{{"layers":[{{"digest":"{A}","size":"1"}}]}}'.encode()],
-)  # fmt: skip
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"\xff",
+        b'{"layers":[{"digest":"sha256:x","size":1}]}',
+        b'{"layers":[{"size":1}]}',
+        *(f'{{"layers":[{{"digest":"{A}","size":{size}}}]}}'.encode() for size in (-1, 2**60, '"1"')),
+    ],
+)
 def test_what_is_no_manifest_is_refused_with_its_path(raw: bytes) -> None:
     with pytest.raises(BrokenManifest, match=r"^manifest /m is unreadable: "):
         Manifest.parse(raw, "/m")

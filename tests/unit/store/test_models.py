@@ -279,3 +279,15 @@ def test_c11_a_config_or_manifest_that_nests_too_deeply_is_broken(store: Store, 
         store.open_model(ModelName.parse("m"))
     with pytest.raises(StoreError, match="not a model configuration"):
         Config.parse(deep, "config")
+
+
+@pytest.mark.parametrize("year", [-(10**6), 10**6])
+def test_b1_a_time_that_no_calendar_has_can_be_told(put, year: int) -> None:
+    model = put(("model", library.tiny_gguf()))
+    model.modified_ns = year * 31_556_952 * 10**9
+    assert model.modified_at.year in {1970, 9999}
+
+
+def test_b1_lengths_of_a_config_that_nobody_can_count_are_left_out(put) -> None:
+    model = put(("model", b"old format"), context_length=10**30, embedding_length=-5)
+    assert model.lengths == {}
