@@ -91,6 +91,7 @@ class Settings:
     go_template: bool | None = None
     max_body: int = 64 << 20
     max_body_total: int = 256 << 20  # of all requests under way together
+    trust_control_tokens: bool = False  # read them in messages, prompts and texts to embed, as Ollama does
     debug_log_requests: bool = False
     editor: str = ""  # empty: VISUAL, EDITOR, then the system's own
     nohistory: bool = False
@@ -233,7 +234,7 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "debug": _level,
     "editor": str,
 }
-_BOOLEANS = ("flash_attention", "noprune", "go_template", "debug_log_requests", "nohistory")
+_BOOLEANS = ("flash_attention", "noprune", "go_template", "trust_control_tokens", "debug_log_requests", "nohistory")
 
 
 def _read(environ: Mapping[str, str]) -> tuple[dict[str, object], list[str]]:

@@ -26,9 +26,11 @@ class ChatTemplates {
     //   only messages is required.
     // result_json: {"prompt", "generation_prompt", "additional_stops", "preserved_tokens", "format", "parser",
     //   "reads_calls": bool, "reads_thoughts": bool, "is_plain": bool (the parser gives all text back),
-    //   "supports_thinking", "thinking_start_tag", "thinking_end_tags", "caps": {name: bool}}. The prompt includes
-    //   generation_prompt and leaves out a BOS that the tokenizer adds: tokenise it with add_special and parse_special.
-    //   An AnswerParser reads the answer.
+    //   "supports_thinking", "thinking_start_tag", "thinking_end_tags", "caps": {name: bool}}. The prompt is a list of
+    //   texts, in turn what the template wrote and what came with the chat; text whose origin is not certain counts as
+    //   the latter, names of roles as the former. It includes generation_prompt and leaves out a BOS that the tokenizer
+    //   adds. An AnswerParser reads the answer.
+    // A WorkLimit of the thread holds: model_error, or cancelled.
     // bad_request: the request is malformed, or the template refused it, in the template's own words.
     virtual Status render(std::string_view request_json, std::string & result_json) const noexcept = 0;
 };

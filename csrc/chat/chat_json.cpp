@@ -98,9 +98,10 @@ common_chat_templates_inputs read_request(const std::string & request_json) {
     return in;
 }
 
-std::string print_result(const common_chat_params & rendered, const std::map<std::string, bool> & caps) {
+std::string print_result(const common_chat_params & rendered, const std::vector<std::string> & prompt,
+                         const std::map<std::string, bool> & caps) {
     common_json out = common_json::object();
-    out["prompt"] = rendered.prompt;
+    out["prompt"] = prompt;
     out["generation_prompt"] = rendered.generation_prompt;
     out["additional_stops"] = rendered.additional_stops;
     out["preserved_tokens"] = rendered.preserved_tokens;

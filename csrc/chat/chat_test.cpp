@@ -34,7 +34,12 @@ struct Rendered {
     Status status;
     common_json result;
 
-    std::string prompt() const { return result.at("prompt").get<std::string>(); }
+    std::vector<std::string> fragments() const { return result.at("prompt").get<std::vector<std::string>>(); }
+    std::string prompt() const {
+        std::string text;
+        for (const std::string & fragment : fragments()) text += fragment;
+        return text;
+    }
 };
 
 class Chat {

@@ -1,14 +1,25 @@
 #include "engine/engine.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
 
+#include "engine/work_limit.hpp"
+
 namespace po {
+namespace {
+
+// Bytes of text that a rendering may make on its way, kept or not: real templates make 10 to 60 for each of the request.
+constexpr size_t kLeastRendered = size_t{256} << 20;
+constexpr size_t kRenderedPerByte = 1000;
+
+}  // namespace
 
 Status Engine::open(const LoadSpec & spec, EventQueue & events, std::shared_ptr<Engine> & out) noexcept {
     try {
         std::shared_ptr<Engine> engine(new Engine(spec, events));
         engine->thread_ = std::thread([raw = engine.get()] { raw->run(); });
+        engine->text_thread_ = std::thread([raw = engine.get()] { raw->run_texts(); });
         out = std::move(engine);
         return {};
     } catch (const std::exception & error) {
@@ -16,27 +27,66 @@ Status Engine::open(const LoadSpec & spec, EventQueue & events, std::shared_ptr<
     }
 }
 
+Engine::Engine(const LoadSpec & spec, EventQueue & events)
+    : spec_(spec), events_(events), watchdog_([this] {
+          events_.push(LoadFailed{"the model's chat template did not end and cannot be stopped"});
+      }) {}
+
 Engine::~Engine() { close(false); }
 
-Status Engine::generate(const GenerateSpec & spec, std::string_view prompt) noexcept {
-    try {
-        return accept(spec.id, [this, spec, text = std::string(prompt)] { prepare(spec, text); });
-    } catch (const std::exception & error) {
-        return Status::error(Code::internal, error.what());
-    }
+Status Engine::generate(const GenerateSpec & spec, MarkedText prompt) noexcept {
+    if (spec_.trust_control_tokens) prompt.trust_all();
+    return accept(spec.id, [this, spec, text = std::move(prompt)]() mutable { prepare(spec, text); });
 }
 
-Status Engine::embed(const EmbedSpec & spec, const std::vector<std::string> & texts) noexcept {
-    try {
-        return accept(spec.id, [this, spec, texts] { prepare(spec, texts); });
-    } catch (const std::exception & error) {
-        return Status::error(Code::internal, error.what());
-    }
+Status Engine::embed(const EmbedSpec & spec, std::vector<std::string> texts) noexcept {
+    return accept(spec.id, [this, spec, texts = std::move(texts)] { prepare(spec, texts); });
 }
 
-// Prepares now, or as soon as there is a vocabulary.
-Status Engine::accept(ReqId id, Job job) {
-    {
+Status Engine::tokenize(ReqId id, std::vector<MarkedText> texts) noexcept {
+    if (spec_.trust_control_tokens) {
+        for (MarkedText & text : texts) text.trust_all();
+    }
+    return accept(id, [this, id, texts = std::move(texts)] {
+        answer(id, [&](const Model & model, Event & out) {
+            Tokenized tokenized{id, {}};
+            Status status;
+            for (size_t i = 0; status && i < texts.size(); ++i) {
+                status = model.tokenize(texts[i], true, tokenized.tokens.emplace_back());
+            }
+            out = std::move(tokenized);
+            return status;
+        });
+    });
+}
+
+Status Engine::detokenize(ReqId id, Tokens tokens) noexcept {
+    return accept(id, [this, id, tokens = std::move(tokens)] {
+        answer(id, [&](const Model &, Event & out) {
+            Detokenized detokenized{id, {}};
+            const Status status = detokenize(tokens, detokenized.text);
+            out = std::move(detokenized);
+            return status;
+        });
+    });
+}
+
+Status Engine::render(ReqId id, std::string request_json) noexcept {
+    return accept(id, [this, id, request = std::move(request_json)] {
+        answer(id, [&](const Model &, Event & out) {
+            Rendered rendered{id, {}};
+            const Status status = render_within([this, id] { return !wanted(id); }, request, rendered.result);
+            out = std::move(rendered);
+            return status;
+        });
+    });
+}
+
+// The text thread takes it as soon as there is a vocabulary.
+template <typename Work>
+Status Engine::accept(ReqId id, Work work) noexcept {
+    try {
+        Job job = [shared = std::make_shared<Work>(std::move(work))] { (*shared)(); };
         const std::lock_guard lock(mutex_);
         if (closing_ || state_ == State::closed) {
             return Status::error(Code::cancelled, "the engine is closed");
@@ -44,67 +94,11 @@ Status Engine::accept(ReqId id, Job job) {
         if (!board_.add(id)) {
             return Status::error(Code::bad_request, "a request with id " + std::to_string(id) + " is under way");
         }
-        if (state_ == State::loading) {
-            early_.push_back(std::move(job));
-            return {};
-        }
-    }
-    job();
-    return {};
-}
-
-void Engine::prepare(const GenerateSpec & spec, const std::string & prompt) {
-    Failed failure{spec.id, {}, 0, 0};
-    const Model * model = ready_model();
-    if (!model) {
-        return refuse(failure, Status::error(Code::model_error, failure_));
-    }
-    if (most_ctx_ == 0) {
-        return refuse(failure, Status::error(Code::bad_request, "this model only computes embeddings"));
-    }
-    Tokens tokens;
-    Status status = model->tokenize(prompt, true, true, tokens);
-    std::unique_ptr<Request> request;
-    if (status) {
-        status = Request::make(spec, std::move(tokens), *model, most_ctx_, request, failure);
-    }
-    if (!status) {
-        return refuse(failure, status);
-    }
-    hand_over(spec.id, [this, shared = std::make_shared<std::unique_ptr<Request>>(std::move(request))] {
-        scheduler_->submit(std::move(*shared));
-    });
-}
-
-void Engine::prepare(const EmbedSpec & spec, const std::vector<std::string> & texts) {
-    const Model * model = ready_model();
-    if (!model) {
-        return refuse({spec.id, {}, 0, 0}, Status::error(Code::model_error, failure_));
-    }
-    auto job = std::make_shared<EmbedJob>();
-    job->spec = spec;
-    for (const std::string & text : texts) {
-        Tokens & tokens = job->inputs.emplace_back();
-        if (Status status = model->tokenize(text, true, true, tokens); !status) {
-            return refuse({spec.id, {}, 0, 0}, status);
-        }
-    }
-    hand_over(spec.id, [this, job] { embedder_->submit(std::move(*job)); });
-}
-
-void Engine::hand_over(ReqId id, Job job) {
-    bool taken = false;
-    {
-        const std::lock_guard lock(mutex_);
-        taken = state_ == State::ready;
-        if (taken) {
-            inbox_.push_back(std::move(job));
-        }
-    }
-    if (taken) {
-        news_.notify_one();
-    } else {  // closed since it was accepted
-        refuse({id, {}, 0, 0}, Status::error(Code::model_error, failure_));
+        texts_.push_back(std::move(job));
+        text_news_.notify_one();
+        return {};
+    } catch (const std::exception & error) {
+        return Status::error(Code::internal, error.what());
     }
 }
 
@@ -125,9 +119,9 @@ const Model * Engine::ready_model() const {
     return state_ == State::ready ? model_.get() : nullptr;
 }
 
-Status Engine::tokenize(std::string_view text, bool add_special, bool parse_special, Tokens & out) const noexcept {
+Status Engine::tokenize(const MarkedText & text, bool add_special, Tokens & out) const noexcept {
     const Model * model = ready_model();
-    return model ? model->tokenize(text, add_special, parse_special, out)
+    return model ? model->tokenize(text, add_special, out)
                  : Status::error(Code::bad_request, "the model is not loaded");
 }
 
@@ -151,16 +145,27 @@ Status Engine::detokenize(const Tokens & tokens, std::string & out) const noexce
 }
 
 Status Engine::render(std::string_view request_json, std::string & result_json) noexcept {
+    try {
+        return render_within([this] { return board_.closed(); }, request_json, result_json);
+    } catch (const std::exception & error) {
+        return Status::error(Code::internal, error.what());
+    }
+}
+
+// Its time begins here, and its budget holds whether or not somebody still waits for it.
+Status Engine::render_within(const std::function<bool()> & cancelled, std::string_view request_json,
+                             std::string & result_json) {
     const Model * model = ready_model();
     if (!model) {
         return Status::error(Code::bad_request, "the model is not loaded");
     }
-    {
-        const std::lock_guard lock(chat_mutex_);
-        if (!chat_) {
-            if (Status status = ChatTemplates::open(model->raw(), chat_); !status) {
-                return status;
-            }
+    const auto time = std::chrono::nanoseconds(static_cast<int64_t>(spec_.render_seconds * 1e9));
+    const std::lock_guard lock(chat_mutex_);
+    const Watchdog::Watch watch(watchdog_, 2 * time);
+    const WorkLimit limit({cancelled, time, kLeastRendered + kRenderedPerByte * request_json.size()});
+    if (!chat_) {
+        if (Status status = ChatTemplates::open(model->raw(), chat_); !status) {
+            return status;
         }
     }
     return chat_->render(request_json, result_json);
@@ -177,6 +182,14 @@ void Engine::close(bool finish) noexcept {
     news_.notify_one();
     if (thread_.joinable()) {
         thread_.join();
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        text_ends_ = true;
+    }
+    text_news_.notify_one();
+    if (text_thread_.joinable()) {
+        text_thread_.join();
     }
 }
 

@@ -1,9 +1,10 @@
-// Engine is one loaded model and its scheduler thread: requests go in, events come out.
+// Engine is one loaded model and its threads: requests go in, events come out.
 // Ownership: owns everything from the model to the threads. Destroyed in this order: scheduler and embedder with their
 // contexts, thread pools, model.
-// Threads: any may call, except that one at a time closes. Loading and computing happen in the engine's own thread.
+// Threads: any may call, except that one at a time closes. It has two: one loads and computes, the other works on texts.
 #pragma once
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -20,6 +21,7 @@
 #include "engine/model.hpp"
 #include "engine/schedule/scheduler.hpp"
 #include "engine/thread_pools.hpp"
+#include "engine/watchdog.hpp"
 
 namespace po {
 
@@ -32,35 +34,46 @@ class Engine {
     Engine(const Engine &) = delete;
     Engine & operator=(const Engine &) = delete;
 
-    // Tokenises in the calling thread. All answers, refusals too, come as events.
-    // bad_request: a request of this id is alive. cancelled: the engine is closed.
-    Status generate(const GenerateSpec & spec, std::string_view prompt) noexcept;
-    Status embed(const EmbedSpec & spec, const std::vector<std::string> & texts) noexcept;
+    // None of these waits: the text thread tokenises and renders, in the order of the calls, and all answers, refusals
+    // too, come as events. bad_request: a request of this id is alive. cancelled: the engine is closed.
+    Status generate(const GenerateSpec & spec, MarkedText prompt) noexcept;
+    Status embed(const EmbedSpec & spec, std::vector<std::string> texts) noexcept;
+    Status tokenize(ReqId id, std::vector<MarkedText> texts) noexcept;
+    Status detokenize(ReqId id, Tokens tokens) noexcept;
+    Status render(ReqId id, std::string request_json) noexcept;
 
-    // Idempotent; the request's last event still comes. Takes effect within the running step if nobody else is in it.
+    // Idempotent; the request's last event still comes. Takes effect within the running step if nobody else is in it,
+    // while a text is tokenised or rendered, and before that.
     void cancel(ReqId id) noexcept;
 
-    // bad_request: not loaded yet, or a token id outside the vocabulary.
-    Status tokenize(std::string_view text, bool add_special, bool parse_special, Tokens & out) const noexcept;
+    // The same in the calling thread. bad_request: not loaded yet, or a token id outside the vocabulary.
+    Status tokenize(const MarkedText & text, bool add_special, Tokens & out) const noexcept;
     Status detokenize(const Tokens & tokens, std::string & out) const noexcept;
     Status render(std::string_view request_json, std::string & result_json) noexcept;
 
-    // Waits for the thread. finish: requests under way end first; otherwise they end as cancelled, a load stops.
+    // Waits for the threads. finish: requests under way end first; otherwise they end as cancelled, a load stops.
     void close(bool finish) noexcept;
 
   private:
     enum class State { loading, ready, failed, closed };
     using Job = std::function<void()>;
 
-    Engine(const LoadSpec & spec, EventQueue & events) : spec_(spec), events_(events) {}
+    Engine(const LoadSpec & spec, EventQueue & events);
     const Model * ready_model() const;
 
     // Any thread.
-    Status accept(ReqId id, Job job);
-    void prepare(const GenerateSpec & spec, const std::string & prompt);
-    void prepare(const EmbedSpec & spec, const std::vector<std::string> & texts);
-    void hand_over(ReqId id, Job job);
+    template <typename Work>
+    Status accept(ReqId id, Work work) noexcept;
     void refuse(Failed failure, const Status & why);
+    Status render_within(const std::function<bool()> & cancelled, std::string_view request_json, std::string & out);
+
+    // The text thread (engine_text.cpp).
+    void run_texts() noexcept;
+    void prepare(const GenerateSpec & spec, MarkedText & prompt);
+    void prepare(const EmbedSpec & spec, const std::vector<std::string> & texts);
+    void answer(ReqId id, const std::function<Status(const Model &, Event &)> & work);
+    void hand_over(ReqId id, Job job);
+    bool wanted(ReqId id) const noexcept;
 
     // The engine's thread.
     void run() noexcept;
@@ -91,11 +104,16 @@ class Engine {
     State state_ = State::loading;
     std::string failure_;        // why state_ is failed or closed
     bool closing_ = false;       // nothing new is accepted
-    std::vector<Job> early_;     // submitted before the model was there
     std::vector<Job> inbox_;     // for the engine's thread
+    std::condition_variable text_news_;
+    std::deque<Job> texts_;      // for the text thread, which begins when the load has ended
+    bool text_busy_ = false;
+    bool text_ends_ = false;     // when texts_ is empty
     std::mutex chat_mutex_;
     std::unique_ptr<ChatTemplates> chat_;
+    Watchdog watchdog_;
     std::thread thread_;
+    std::thread text_thread_;
 };
 
 }  // namespace po

@@ -97,16 +97,12 @@ void Engine::announce(int64_t load_ns) {
     loaded.n_threads = spec_.n_threads;
     loaded.n_gpu_layers = model_->n_gpu_layers();
     loaded.load_ns = load_ns;
-    std::vector<Job> early;
     {
         const std::lock_guard lock(mutex_);
         state_ = State::ready;
-        early.swap(early_);
+        events_.push(std::move(loaded));  // before any answer
     }
-    events_.push(std::move(loaded));
-    for (const Job & job : early) {
-        job();
-    }
+    text_news_.notify_one();
 }
 
 // Takes what was submitted, waiting for it if there is nothing else to do. false: the engine is to end.
@@ -115,13 +111,14 @@ bool Engine::intake() {
     {
         std::unique_lock lock(mutex_);
         const bool idle = (!scheduler_ || scheduler_->idle()) && embedder_->idle();
-        const auto news = [&] { return !idle || !inbox_.empty() || closing_; };
+        const auto done = [&] { return idle && inbox_.empty() && texts_.empty() && !text_busy_; };
+        const auto news = [&] { return !idle || !inbox_.empty() || board_.closed() || (closing_ && done()); };
         if (spare()) {
             news_.wait_for(lock, std::chrono::duration<float>(spec_.embed_idle_seconds), news);
         } else {
             news_.wait(lock, news);
         }
-        if (board_.closed() || (closing_ && idle && inbox_.empty())) {
+        if (board_.closed() || (closing_ && done())) {
             return false;
         }
         jobs.swap(inbox_);
@@ -185,9 +182,8 @@ void Engine::leave(State state, const std::string & why) noexcept {
         state_ = state;
         failure_ = why;
         jobs.swap(inbox_);
-        std::move(early_.begin(), early_.end(), std::back_inserter(jobs));
-        early_.clear();
     }
+    text_news_.notify_one();
     for (const Job & job : jobs) {
         job();
     }

@@ -82,7 +82,23 @@ struct Resized {
     uint64_t size_vram = 0;
 };
 
-using Event = std::variant<Loading, Loaded, LoadFailed, Piece, Finished, Failed, Embedded, Resized>;
+struct Rendered {
+    ReqId id = 0;
+    std::string result;
+};
+
+struct Tokenized {
+    ReqId id = 0;
+    std::vector<Tokens> tokens;
+};
+
+struct Detokenized {
+    ReqId id = 0;
+    std::string text;
+};
+
+using Event = std::variant<Loading, Loaded, LoadFailed, Piece, Finished, Failed, Embedded, Resized, Rendered, Tokenized,
+                           Detokenized>;
 
 // EventQueue carries events to one consumer, who waits on a descriptor.
 // Ownership: events move in and out; the descriptor closes with the queue.

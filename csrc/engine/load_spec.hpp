@@ -25,6 +25,8 @@ struct LoadSpec {
     float rope_frequency_base = 0;
     float rope_frequency_scale = 0;
     float embed_idle_seconds = 60;  // a generating model's context for embeddings is freed after so long without use
+    double render_seconds = 30;  // for one run of the chat template
+    bool trust_control_tokens = false;  // read them in data too
     bool vocab_only = false;  // no weights: for tokens and templates; not on the wire
 };
 

@@ -1,11 +1,16 @@
 #include "engine/model.hpp"
 
 #include <algorithm>
+#include <cstring>
+#include <iterator>
 #include <limits>
 #include <mutex>
 
 #include "engine/log.hpp"
+#include "engine/work_limit.hpp"
 #include "llama.h"
+
+extern thread_local bool po_partitioned;  // of the vendored tree
 
 namespace po {
 namespace {
@@ -58,9 +63,18 @@ Status refused(const std::string & reason) {
     return Status::error(Code::model_error, reason);
 }
 
+// While one of these lives, the tokenizer of this thread takes no special tokens out of its text.
+struct Partitioned {
+    Partitioned() { po_partitioned = true; }
+    ~Partitioned() { po_partitioned = false; }
+};
+
+constexpr size_t kMoreThanBytes = 8;  // tokens of a text beyond its bytes: a space that is put in front of it
+
 void start_backends() {
     static std::once_flag once;
     std::call_once(once, [] {
+        WorkLimit::install();
         install_log();
         llama_backend_init();
     });
@@ -137,6 +151,7 @@ void Model::read_traits() {
     int32_t n = 0;
     const llama_token * never = llama_vocab_get_suppress_tokens(vocab_, &n);
     never_.assign(never, never + n);
+    read_vocab();
 }
 
 std::string Model::meta(const std::string & key) const {
@@ -144,33 +159,112 @@ std::string Model::meta(const std::string & key) const {
     return llama_model_meta_val_str(model_, key.c_str(), text, sizeof text) < 0 ? "" : text;
 }
 
-Status Model::tokenize(std::string_view text, bool add_special, bool parse_special, Tokens & out) const noexcept {
+void Model::read_vocab() {
+    special_ = std::make_unique<SpecialTokens>(vocab_);
+    Token around[8];
+    const int32_t n = std::max(llama_tokenize(vocab_, "", 0, around, std::size(around), true, false), 0);
+    const int n_before = n > 0 && (adds_bos() || llama_vocab_type(vocab_) == LLAMA_VOCAB_TYPE_WPM) ? 1 : 0;
+    before_.assign(around, around + n_before);
+    behind_.assign(around + n_before, around + n);
+    if (bytes_never_vanish()) {
+        for (Token token = 0; token < n_vocab_; ++token) {
+            longest_piece_ = std::max(longest_piece_, std::strlen(llama_vocab_get_text(vocab_, token)));
+        }
+    }
+}
+
+// Other tokenizers turn words of any length into one token, and some vocabularies lack bytes.
+bool Model::bytes_never_vanish() const {
+    const std::string name = meta("tokenizer.ggml.model");
+    if (special_->swallow_space() || (name != "llama" && name != "gpt2" && name != "gemma4")) {
+        return false;
+    }
+    std::string all;  // every byte that UTF-8 has, in characters
+    for (int byte = 0; byte < 0x80; ++byte) all += static_cast<char>(byte);
+    for (int byte = 0x80; byte < 0xC0; ++byte) all += {'\xC2', static_cast<char>(byte)};
+    for (int byte = 0xC3; byte < 0xE0; ++byte) all += {static_cast<char>(byte), '\x80'};
+    for (int byte = 0xE0; byte < 0xF0; ++byte) all += {static_cast<char>(byte), byte == 0xE0 ? '\xA0' : '\x80', '\x80'};
+    for (int byte = 0xF0; byte < 0xF5; ++byte) {
+        all += {static_cast<char>(byte), byte == 0xF0 ? '\x90' : '\x80', '\x80', '\x80'};
+    }
+    Tokens tokens;
+    if (!tokenize(all, false, false, tokens)) {
+        return false;
+    }
+    size_t bytes = 0;
+    for (const Token token : tokens) {
+        bytes += piece(token, false).size();
+    }
+    return bytes >= all.size();
+}
+
+int64_t Model::least_tokens(std::string_view text) const {
+    return longest_piece_ > 0 ? static_cast<int64_t>(text.size() / longest_piece_) : 0;
+}
+
+size_t Model::bytes_of(int64_t n_tokens) const { return static_cast<size_t>(n_tokens) * longest_piece_; }
+
+Status Model::tokenize(const MarkedText & text, bool add_special, Tokens & out) const noexcept {
     try {
-        if (text.size() > static_cast<size_t>(std::numeric_limits<int32_t>::max()) / 2) {
+        if (text.text.size() > static_cast<size_t>(std::numeric_limits<int32_t>::max()) / 2) {
             return Status::error(Code::bad_request, "the text is too long");
         }
-        const auto length = static_cast<int32_t>(text.size());
-        out.resize(text.size() + 2);
-        const auto run = [&] {
-            return llama_tokenize(vocab_, text.data(), length, out.data(), static_cast<int32_t>(out.size()),
-                                  add_special, parse_special);
-        };
-        int32_t n = run();
-        if (n < 0 && n != std::numeric_limits<int32_t>::min()) {
-            out.resize(static_cast<size_t>(-n));
-            n = run();
-        }
-        if (n < 0) {
-            return Status::error(Code::bad_request, "the text is too long");
-        }
-        out.resize(static_cast<size_t>(n));
-        const Token bos = llama_vocab_bos(vocab_);
-        if (add_special && adds_bos() && out.size() > 1 && out[0] == bos && out[1] == bos) {
-            out.erase(out.begin());  // a template that spells out the BOS
-        }
+        tokenize(text.text, text.trusted, add_special, out);
         return {};
+    } catch (const WorkStopped & stopped) {
+        return stopped.status("the tokenizer");
     } catch (const std::exception & error) {
         return Status::error(Code::internal, error.what());
+    }
+}
+
+Status Model::tokenize(std::string_view text, bool add_special, bool parse_special, Tokens & out) const noexcept {
+    try {
+        MarkedText marked;
+        marked.add(text, parse_special);
+        return tokenize(marked, add_special, out);
+    } catch (const std::exception & error) {
+        return Status::error(Code::internal, error.what());
+    }
+}
+
+void Model::tokenize(std::string_view text, const std::vector<Span> & trusted, bool add_special, Tokens & out) const {
+    out.clear();
+    if (add_special) {
+        out = before_;
+    }
+    const std::vector<Section> sections = special_->split(text, trusted);
+    size_t longest = 0;
+    for (const Section & section : sections) {
+        longest = std::max(longest, section.token == kNoToken ? section.text.end - section.text.begin : 0);
+    }
+    size_t room = longest + kMoreThanBytes;
+    std::unique_ptr<Token[]> tokens(new Token[room]);  // not filled: most of it is never touched
+    const Partitioned partitioned;
+    for (const Section & section : sections) {
+        if (section.token != kNoToken) {
+            out.push_back(section.token);
+            continue;
+        }
+        const auto size = static_cast<int32_t>(section.text.end - section.text.begin);
+        const auto run = [&] {
+            return llama_tokenize(vocab_, text.data() + section.text.begin, size, tokens.get(),
+                                  static_cast<int32_t>(room), false, false);
+        };
+        int32_t n = run();
+        if (n < 0) {  // white space became longer than it was
+            room = static_cast<size_t>(-int64_t{n});
+            tokens.reset(new Token[room]);
+            n = run();
+        }
+        out.insert(out.end(), tokens.get(), tokens.get() + n);
+    }
+    if (add_special) {
+        const Token bos = llama_vocab_bos(vocab_);
+        if (adds_bos() && out.size() > 1 && out[0] == bos && out[1] == bos) {
+            out.erase(out.begin());  // a template that spells out the BOS
+        }
+        out.insert(out.end(), behind_.begin(), behind_.end());
     }
 }
 

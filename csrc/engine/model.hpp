@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "engine/load_spec.hpp"
+#include "engine/marked_text.hpp"
+#include "engine/special_tokens.hpp"
 #include "engine/status.hpp"
 #include "engine/types.hpp"
 
@@ -28,9 +30,17 @@ class Model {
     Model(const Model &) = delete;
     Model & operator=(const Model &) = delete;
 
-    // Ids of a text, special tokens in it recognised. add_special: BOS and EOS as the model wants them, but never a
-    // second BOS. bad_request: the text is too long for the tokenizer.
+    // Ids of a text. Control tokens are read in its trusted parts only, whose neighbours are tokenised as they would be
+    // between such tokens. add_special: BOS and EOS as the model wants them, but never a second BOS.
+    // A WorkLimit of the thread holds: cancelled. bad_request: the text is too long for the tokenizer.
+    Status tokenize(const MarkedText & text, bool add_special, Tokens & out) const noexcept;
+    // The same, all of it trusted (parse_special) or none.
     Status tokenize(std::string_view text, bool add_special, bool parse_special, Tokens & out) const noexcept;
+
+    // So many tokens a text has at least, by the length of the longest piece; 0 if the vocabulary does not tell.
+    int64_t least_tokens(std::string_view text) const;
+    // So many bytes give n tokens at least; 0 if the vocabulary does not tell.
+    size_t bytes_of(int64_t n_tokens) const;
 
     // Bytes of one token, maybe half a character. special: spell out special tokens, else they are empty.
     // REQUIRES: valid(token).
@@ -65,12 +75,19 @@ class Model {
     Model() = default;
     Status open_adapters(const std::vector<std::string> & files);
     void read_traits();
+    void read_vocab();
+    bool bytes_never_vanish() const;
+    void tokenize(std::string_view text, const std::vector<Span> & trusted, bool add_special, Tokens & out) const;
     std::string meta(const std::string & key) const;  // empty: no such key
 
     llama_model * model_ = nullptr;
     const llama_vocab * vocab_ = nullptr;
     std::vector<llama_adapter_lora *> adapters_;  // freed with the model
     std::vector<Token> never_;
+    std::unique_ptr<SpecialTokens> special_;
+    Tokens before_;  // what the tokenizer puts in front of every text, and what behind
+    Tokens behind_;
+    size_t longest_piece_ = 0;  // bytes; 0: a token may stand for more than its piece
     int n_vocab_ = 0;
     int n_gpu_layers_ = 0;
     bool pools_ = false;

@@ -57,6 +57,12 @@ cdef extern from "engine/load_spec.hpp" namespace "po" nogil:
         float rope_frequency_base
         float rope_frequency_scale
         float embed_idle_seconds
+        double render_seconds
+        bool trust_control_tokens
+
+cdef extern from "engine/marked_text.hpp" namespace "po" nogil:
+    cppclass MarkedText:
+        void add(string_view, bool) except +
 
 cdef extern from "engine/sampler.hpp" namespace "po" nogil:
     cppclass SampleSpec:
@@ -174,6 +180,18 @@ cdef extern from "engine/events.hpp" namespace "po" nogil:
         vector[string] vectors
         int64_t prompt_tokens
 
+    cppclass Rendered:
+        uint64_t id
+        string result
+
+    cppclass Tokenized:
+        uint64_t id
+        vector[vector[int32_t]] tokens
+
+    cppclass Detokenized:
+        uint64_t id
+        string text
+
     cppclass Event:
         size_t index()
 
@@ -186,10 +204,13 @@ cdef extern from "engine/engine.hpp" namespace "po" nogil:
     cppclass CppEngine "po::Engine":
         @staticmethod
         Status open(const LoadSpec &, EventQueue &, shared_ptr[CppEngine] &)
-        Status generate(const GenerateSpec &, string_view)
-        Status embed(const EmbedSpec &, const vector[string] &)
+        Status generate(const GenerateSpec &, MarkedText)
+        Status embed(const EmbedSpec &, vector[string])
+        Status tokenize_later "tokenize"(uint64_t, vector[MarkedText])
+        Status detokenize_later "detokenize"(uint64_t, vector[int32_t])
+        Status render_later "render"(uint64_t, string)
         void cancel(uint64_t)
-        Status tokenize(string_view, bool, bool, vector[int32_t] &)
+        Status tokenize(const MarkedText &, bool, vector[int32_t] &)
         Status detokenize(const vector[int32_t] &, string &)
         Status render(string_view, string &)
         void close(bool)

@@ -31,7 +31,7 @@ class EngineClosed(Exception):
     """The engine was closed; nothing can be submitted any more."""
 
 class Engine:
-    """One loaded model and its scheduler thread.
+    """One loaded model and its threads.
 
     The constructor returns at once; loading goes on in the scheduler thread and is reported by events.
     Any thread may call, but only one may drain(). Only close() waits.
@@ -60,6 +60,8 @@ class Engine:
         rope_frequency_base: float,
         rope_frequency_scale: float,
         embed_idle_seconds: float,
+        render_seconds: float,
+        trust_control_tokens: bool,
     ) -> None: ...
     def fileno(self) -> int:
         """A descriptor that is readable while events wait."""
@@ -68,7 +70,7 @@ class Engine:
     def generate(
         self,
         id: int,
-        prompt: str,
+        prompt: str | Sequence[str],
         *,
         n_ctx: int,
         num_predict: int,
@@ -93,18 +95,27 @@ class Engine:
         mirostat_eta: float,
         seed: int,
     ) -> None:
-        """Submit a completion. Tokenises in the calling thread without the GIL; all else comes as events."""
+        """Submit a completion. All answers, refusals too, come as events.
+
+        ``prompt``: fragments in turn of a template and of data; a text alone is a raw prompt, all template.
+        """
     def embed(
         self, id: int, texts: Sequence[str], *, n_ctx: int, truncate: bool = True, normalize: bool = True
     ) -> None:
         """Submit texts to embed, many per batch. Answered by one Embedded or Failed event."""
     def cancel(self, id: int) -> None:
         """Stop one request. Idempotent; its finish event still arrives."""
-    def tokenize(self, text: str, *, add_special: bool = True, parse_special: bool = True) -> list[int]:
-        """Token ids of a text. After loading only."""
+    def submit_tokenize(self, id: int, prompts: Sequence[str | Sequence[str]]) -> None:
+        """Submit prompts to tokenise, with BOS where the model adds it. Answered by one Tokens or Failed event."""
+    def submit_detokenize(self, id: int, tokens: Sequence[int]) -> None:
+        """Submit token ids to spell out. Answered by one Text or Failed event."""
+    def submit_render(self, id: int, request: bytes) -> None:
+        """Submit a chat to render with the GGUF's Jinja template. Answered by one Rendered or Failed event."""
+    def tokenize(self, prompt: str | Sequence[str], *, add_special: bool = True) -> list[int]:
+        """Token ids of a prompt, at once. After loading only."""
     def detokenize(self, tokens: Sequence[int]) -> str:
         """Text of token ids, special tokens spelled out. ValueError for an id outside the vocabulary."""
     def render(self, request: bytes) -> bytes:
-        """Render a chat with the GGUF's Jinja template (csrc/chat). ValueError with the template's own reason."""
+        """Render a chat at once. ValueError with the template's own reason."""
     def close(self, *, finish: bool = False) -> None:
         """Join the threads and free the context. Idempotent. finish: let running requests end first."""

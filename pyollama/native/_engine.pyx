@@ -4,7 +4,7 @@
 import atexit
 import weakref
 
-from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int32_t, uint64_t
 from libcpp cimport bool
@@ -12,6 +12,7 @@ from libcpp.memory cimport shared_ptr, unique_ptr
 from libcpp.optional cimport optional
 from libcpp.string cimport string
 from libcpp.string_view cimport string_view
+from libcpp.utility cimport move
 from libcpp.vector cimport vector
 
 
@@ -129,6 +130,8 @@ cdef class Engine:
         float rope_frequency_base,
         float rope_frequency_scale,
         float embed_idle_seconds,
+        double render_seconds,
+        bool trust_control_tokens,
     ):
         cdef LoadSpec spec
         spec.files = _strings(model)
@@ -146,6 +149,7 @@ cdef class Engine:
         spec.kv_cache_type = kv_cache_type.encode()
         spec.rope_frequency_base, spec.rope_frequency_scale = rope_frequency_base, rope_frequency_scale
         spec.embed_idle_seconds = embed_idle_seconds
+        spec.render_seconds, spec.trust_control_tokens = render_seconds, trust_control_tokens
         self._events.reset(new EventQueue())
         _raise_unless_ok(CppEngine.open(spec, self._events.get()[0], self._engine))
         _open_engines.add(self)
@@ -168,7 +172,7 @@ cdef class Engine:
     def generate(
         self,
         uint64_t id,
-        str prompt,
+        prompt,
         *,
         n_ctx,
         num_predict,
@@ -208,12 +212,9 @@ cdef class Engine:
         spec.sampling.mirostat, spec.sampling.mirostat_tau = mirostat, mirostat_tau
         spec.sampling.mirostat_eta = mirostat_eta
         spec.sampling.seed = -1 if seed < 0 else seed & 0xFFFFFFFF
-        cdef string text = _bytes(prompt)
-        cdef shared_ptr[CppEngine] engine = self._alive()
-        cdef Status status
-        with nogil:
-            status = engine.get().generate(spec, string_view(text.data(), text.size()))
-        _raise_unless_ok(status)
+        cdef MarkedText text
+        _mark(prompt, text)
+        _raise_unless_ok(self._alive().get().generate(spec, move(text)))
 
     def embed(self, uint64_t id, texts, *, n_ctx, bool truncate=True, bool normalize=True):
         """Submit texts to embed, many per batch. Answered by one Embedded or Failed event."""
@@ -221,35 +222,45 @@ cdef class Engine:
         spec.id, spec.n_ctx = id, _clamped(n_ctx)
         spec.truncate, spec.normalize = truncate, normalize
         cdef vector[string] inputs = _strings(texts)
-        cdef shared_ptr[CppEngine] engine = self._alive()
-        cdef Status status
-        with nogil:
-            status = engine.get().embed(spec, inputs)
-        _raise_unless_ok(status)
+        _raise_unless_ok(self._alive().get().embed(spec, move(inputs)))
+
+    def submit_tokenize(self, uint64_t id, prompts):
+        """Submit prompts to tokenise, with BOS where the model adds it. Answered by one Tokens or Failed event."""
+        cdef vector[MarkedText] texts
+        texts.resize(len(prompts))
+        cdef size_t i
+        for i in range(texts.size()):
+            _mark(prompts[i], texts[i])
+        _raise_unless_ok(self._alive().get().tokenize_later(id, move(texts)))
+
+    def submit_detokenize(self, uint64_t id, tokens):
+        """Submit token ids to spell out. Answered by one Text or Failed event."""
+        _raise_unless_ok(self._alive().get().detokenize_later(id, _ids(tokens)))
+
+    def submit_render(self, uint64_t id, bytes request not None):
+        """Submit a chat to render with the GGUF's Jinja template. Answered by one Rendered or Failed event."""
+        _raise_unless_ok(self._alive().get().render_later(id, request))
 
     def cancel(self, uint64_t id):
         """Stop one request. Idempotent; its finish event still arrives."""
         if self._engine:
             self._engine.get().cancel(id)
 
-    def tokenize(self, str text, *, bool add_special=True, bool parse_special=True):
-        """Token ids of a text. After loading only."""
-        cdef string raw = _bytes(text)
+    def tokenize(self, prompt, *, bool add_special=True):
+        """Token ids of a prompt, at once. After loading only."""
+        cdef MarkedText text
+        _mark(prompt, text)
         cdef vector[int32_t] tokens
         cdef shared_ptr[CppEngine] engine = self._alive()
         cdef Status status
         with nogil:
-            status = engine.get().tokenize(string_view(raw.data(), raw.size()), add_special, parse_special, tokens)
+            status = engine.get().tokenize(text, add_special, tokens)
         _raise_unless_ok(status)
         return tokens
 
     def detokenize(self, tokens):
         """Text of token ids, special tokens spelled out. ValueError for an id outside the vocabulary."""
-        cdef vector[int32_t] ids
-        try:
-            ids = tokens
-        except OverflowError as error:
-            raise ValueError("a token id is outside the vocabulary") from error
+        cdef vector[int32_t] ids = _ids(tokens)
         cdef string text
         cdef shared_ptr[CppEngine] engine = self._alive()
         cdef Status status
@@ -259,7 +270,7 @@ cdef class Engine:
         return _text(text)
 
     def render(self, bytes request not None):
-        """Render a chat with the GGUF's Jinja template (csrc/chat). ValueError with the template's own reason."""
+        """Render a chat at once. ValueError with the template's own reason."""
         cdef string raw = request
         cdef string result
         cdef shared_ptr[CppEngine] engine = self._alive()
@@ -316,6 +327,15 @@ cdef object _to_python(Event * event):
     cdef Resized * resized = get_if[Resized](event)
     if resized:
         return (10, resized.size, resized.size_vram)
+    cdef Rendered * rendered = get_if[Rendered](event)
+    if rendered:
+        return (6, rendered.id, <bytes>rendered.result)
+    cdef Tokenized * tokenized = get_if[Tokenized](event)
+    if tokenized:
+        return (7, tokenized.id, tokenized.tokens)
+    cdef Detokenized * detokenized = get_if[Detokenized](event)
+    if detokenized:
+        return (8, detokenized.id, _text(detokenized.text))
     cdef Loading * loading = get_if[Loading](event)
     if loading:
         return (0, loading.progress)
@@ -349,6 +369,24 @@ cdef str _text(const string & raw):
 cdef bytes _bytes(str text):
     # A lone surrogate has no UTF-8; JSON can carry one all the same.
     return text.encode("utf-8", "replace")
+
+
+cdef int _mark(prompt, MarkedText & out) except -1:
+    # A text alone is a raw prompt.
+    cdef bool trusted = True
+    cdef bytes raw
+    for fragment in (prompt,) if isinstance(prompt, str) else prompt:
+        raw = _bytes(fragment)
+        out.add(string_view(PyBytes_AS_STRING(raw), <size_t>len(raw)), trusted)
+        trusted = not trusted
+    return 0
+
+
+cdef vector[int32_t] _ids(tokens) except *:
+    try:
+        return tokens
+    except OverflowError as error:
+        raise ValueError("a token id is outside the vocabulary") from error
 
 
 cdef vector[string] _strings(texts) except *:

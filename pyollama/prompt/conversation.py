@@ -23,7 +23,7 @@ from pyollama.prompt.messages import (
     without_old_thoughts,
 )
 from pyollama.prompt.output import AnswerForm, OutputParser
-from pyollama.prompt.prompts import Prompt, cut_at, preceded, text_of, with_data_at_end
+from pyollama.prompt.prompts import Prompt, cut_at, preceded, text_of
 from pyollama.prompt.thinking import ThinkingParser, opened_by
 from pyollama.prompt.tools import ToolParser
 from pyollama.prompt.truncation import Offload, fit
@@ -159,8 +159,7 @@ class Conversation:
         effort = self._effort.at_most_high() if jinja.is_harmony(self._style.template) else self._effort
         request = await self._offload(jinja.request, asked, self._tools, effort, continued)
         self._shim = await self._renderer.render(request)
-        prompt: Prompt = (str(self._shim["prompt"]),)
-        return with_data_at_end(prompt, asked[-1].content or "") if continued else prompt
+        return tuple(self._shim["prompt"])
 
     async def _fit(self, n_ctx: int, *, too_long: bool) -> list[Message]:
         return await fit(self._messages, n_ctx, self._count, self._sizes, self._offload, too_long=too_long)

@@ -26,19 +26,3 @@ def cut_at(prompt: Prompt, mark: str) -> Prompt | None:
         if place >= 0:
             return (*prompt[:index], prompt[index][:place])
     return None
-
-
-def with_data_at_end(prompt: Prompt, data: str) -> Prompt:
-    """The same text, where the ``data`` that it ends with counts as data, whatever it counted as before."""
-    whole = text_of(prompt)
-    if not data or not whole.endswith(data):
-        return prompt
-    left, fragments = len(whole) - len(data), []
-    for fragment in prompt:
-        fragments.append(fragment[:left])
-        left -= len(fragments[-1])
-        if not left:
-            break
-    if len(fragments) % 2:  # ends with text of the template
-        return (*fragments, data)
-    return (*fragments[:-1], fragments[-1] + data)

@@ -1,8 +1,9 @@
 """The runner process: ``python -m pyollama.runner.child PARENT_PID`` with frames on stdin and stdout.
 
-Two threads. The reader takes commands off the pipe, tokenises and submits them; the main thread waits for the engine's
-descriptor and writes one frame per engine step. Losing either pipe ends the process at once: a runner without its
-server is an orphan. No Trio and few imports, because every loaded model pays for them.
+Two threads beside those of the engine. The reader takes commands off the pipe and hands them on, which never takes
+long, so a Cancel is never kept waiting; the main thread waits for the engine's descriptor and writes one frame per
+engine step. Losing either pipe ends the process at once: a runner without its server is an orphan. No Trio and few
+imports, because every loaded model pays for them.
 """
 
 from __future__ import annotations
@@ -28,7 +29,6 @@ READ_SIZE = 1 << 18
 PR_SET_PDEATHSIG = 1  # prctl(2)
 TAG_LOAD_FAILED, TAG_FAILED = wire.tag_of(wire.LoadFailed), wire.tag_of(wire.Failed)
 TAG_PONG = wire.tag_of(wire.Pong)
-TAG_RENDERED, TAG_TOKENS, TAG_TEXT = wire.tag_of(wire.Rendered), wire.tag_of(wire.Tokens), wire.tag_of(wire.Text)
 
 
 class Outlet:
@@ -146,7 +146,7 @@ def _read(fd: int) -> bytes:
 
 
 class Desk:
-    """Takes commands and hands them to the engine; answers at once what needs no engine step."""
+    """Takes commands and hands them to the engine, which answers by events."""
 
     def __init__(self, engine: Engine, outlet: Outlet, answers: AnswerReader) -> None:
         self._engine = engine
@@ -167,36 +167,34 @@ class Desk:
             os._exit(1)  # a stream out of step: nobody could cancel or submit any more
 
     def do(self, command: wire.Command) -> None:
-        """Carry out one command. What fails is answered with Failed; the process goes on."""
+        """Pass on one command. What is refused at once is answered with Failed; the process goes on."""
         try:
-            answer = self._do(command)
+            self._do(command)
         except ValueError as error:
-            answer = _failed(command, "bad_request", str(error))
+            self._outlet.send([_failed(command, "bad_request", str(error))])
         except Exception as error:
             traceback.print_exc()
-            answer = _failed(command, "internal", f"{type(error).__name__}: {error}")
-        if answer is not None:
-            self._outlet.send([answer])
+            self._outlet.send([_failed(command, "internal", f"{type(error).__name__}: {error}")])
 
-    def _do(self, command: wire.Command) -> tuple[object, ...] | None:
+    def _do(self, command: wire.Command) -> None:
         match command:
             case wire.Generate():
                 self._generate(command)
             case wire.Cancel():
                 self._engine.cancel(command.id)
             case wire.Embed():
-                self._embed(command)
+                options = msgspec.structs.asdict(command)
+                self._engine.embed(options.pop("id"), options.pop("texts"), **options)
             case wire.Tokenize():
-                return (TAG_TOKENS, command.id, [self._engine.tokenize(text) for text in command.texts])
+                self._engine.submit_tokenize(command.id, command.texts)
             case wire.Detokenize():
-                return (TAG_TEXT, command.id, self._engine.detokenize(command.tokens))
+                self._engine.submit_detokenize(command.id, command.tokens)
             case wire.Render():
-                return (TAG_RENDERED, command.id, self._engine.render(command.request))
+                self._engine.submit_render(command.id, command.request)
             case wire.Ping():
-                return (TAG_PONG,)
+                self._outlet.send([(TAG_PONG,)])
             case wire.LoadSpec():
                 raise RuntimeError("a runner loads one model only")
-        return None
 
     def _generate(self, command: wire.Generate) -> None:
         options = msgspec.structs.asdict(command)
@@ -208,10 +206,6 @@ class Desk:
         except BaseException:
             self._answers.detach(command.id)
             raise
-
-    def _embed(self, command: wire.Embed) -> None:
-        options = msgspec.structs.asdict(command)
-        self._engine.embed(options.pop("id"), options.pop("texts"), **options)
 
 
 def _failed(command: wire.Command, code: str, text: str) -> tuple[object, ...]:

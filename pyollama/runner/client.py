@@ -24,7 +24,6 @@ from pyollama.wire import runner as wire
 
 READ_SIZE = 1 << 16
 EXIT_GRACE = 1.0  # seconds for a process that closed its pipe to be gone, and for its last words
-RENDER_SECONDS = 30.0  # for a chat template of a file, which nothing can stop but the end of its process
 CHILD_COMMAND = (sys.executable, "-P", "-m", "pyollama.runner.child")
 _log = logging.getLogger("pyollama.runner")
 _Request = wire.Generate | wire.Render | wire.Tokenize | wire.Detokenize | wire.Embed
@@ -40,7 +39,6 @@ class Runner:
         *,
         name: str,
         stall_seconds: float = math.inf,
-        render_seconds: float = RENDER_SECONDS,
         heartbeat: tuple[float, float] = (QUIET_SECONDS, PATIENCE_SECONDS),
         command: Sequence[str] = CHILD_COMMAND,
     ) -> None:
@@ -48,7 +46,6 @@ class Runner:
         Args:
             name: of the model, for the log.
             stall_seconds: give up a load that reports no progress for so long.
-            render_seconds: end the process if a chat template runs for so long.
             heartbeat: seconds of silence before a process with work is asked for a sign of life, and for its answer.
             command: starts the process; our process id is appended.
         """
@@ -59,8 +56,6 @@ class Runner:
         self.pid: int | None = None
         self.lost = False
         self._stall_seconds = stall_seconds
-        self._render_seconds = render_seconds
-        self._process: ChildProcess | None = None
         self._command = command
         self._ids = count(1)
         self._waiting: dict[int, Inbox | Reply] = {}
@@ -103,7 +98,7 @@ class Runner:
             process = ChildProcess([*self._command, str(os.getpid())], name=self.name)
         except OSError as error:
             raise errors.RunnerLost(f"cannot start a process: {error.strerror}") from error
-        self.pid, self._process = process.pid, process
+        self.pid = process.pid
         self._post(self.spec)
         return process
 
@@ -187,6 +182,7 @@ class Runner:
             task_status.started(event)
         elif isinstance(event, wire.LoadFailed):
             self._load_error = to_load_error(event)
+            self.fail_waiting(errors.RunnerLost(event.reason))
         elif isinstance(event, wire.Resized):
             if self.info is not None:
                 self.info.size, self.info.size_vram = event.size, event.size_vram
@@ -208,21 +204,12 @@ class Runner:
             yield inbox
 
     async def render(self, request: bytes) -> bytes:
-        """The rendered chat as the shim's JSON.
+        """The rendered chat as the shim's JSON. EngineRefused: the template's own reason, or that it does not end."""
+        return (await self._ask(wire.Render(next(self._ids), request), wire.Rendered)).result
 
-        Raises:
-            EngineRefused: the template's own reason.
-            TemplateError: it runs without end. The process is ended, for it takes no other command any more.
-        """
-        with trio.move_on_after(self._render_seconds):
-            return (await self._ask(wire.Render(next(self._ids), request), wire.Rendered)).result
-        complaint = f"the model's chat template did not end within {self._render_seconds:g} s"
-        _log.error("%s: %s", self.name, complaint)
-        if self._process is not None:
-            self._process.kill()
-        raise errors.TemplateError(complaint)
-
-    async def tokenize(self, texts: list[str]) -> list[list[int]]:
+    async def tokenize(self, prompts: Sequence[Sequence[str]]) -> list[list[int]]:
+        """Token ids of prompts, each given by its fragments (wire.Generate), with BOS where the model adds it."""
+        texts = [list(prompt) for prompt in prompts]
         return (await self._ask(wire.Tokenize(next(self._ids), texts), wire.Tokens)).tokens
 
     async def detokenize(self, tokens: list[int]) -> str:

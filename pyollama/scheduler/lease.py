@@ -38,7 +38,7 @@ class Lease:
     @asynccontextmanager
     async def generate(
         self,
-        prompt: str,
+        prompt: Sequence[str],
         options: Options,
         *,
         truncate: bool,
@@ -51,6 +51,7 @@ class Lease:
         """Pieces of the completion, then its Finished, then the end. Leaving early cancels it.
 
         Args:
+            prompt: fragments in turn of a template and of data (``prompt.prompts``).
             truncate: cut a too long prompt from its middle. Needs shift (api.md section 5.6).
             logprobs: -1 none; n: those of the chosen tokens and of n alternatives.
             want_context: put the token ids of prompt and answer into Finished.
@@ -64,7 +65,7 @@ class Lease:
         n_ctx = self.n_ctx(options)
         command = wire.Generate(
             id=0,
-            prompt=prompt,
+            prompt=list(prompt),
             n_ctx=n_ctx,
             sampling=options.sampling,
             num_predict=options.num_predict,
@@ -91,8 +92,8 @@ class Lease:
         return msgspec.json.decode(await self._runner.render(request), type=dict[str, Any])
 
     async def tokenize(self, prompts: Sequence[Sequence[str]]) -> list[list[int]]:
-        """Token ids of each prompt, with BOS where the model adds it."""
-        return await self._runner.tokenize(["".join(prompt) for prompt in prompts])
+        """Token ids of each prompt (its fragments), with BOS where the model adds it."""
+        return await self._runner.tokenize(prompts)
 
     async def detokenize(self, tokens: list[int]) -> str:
         """Text of token ids, special tokens spelled out. EngineRefused for an id outside the vocabulary."""

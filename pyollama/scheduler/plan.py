@@ -96,6 +96,7 @@ def make_plan(facts: ModelFacts, options: Options, settings: Settings, available
         kv_cache_type=settings.kv_cache_type,
         rope_frequency_base=placement.rope_frequency_base,
         rope_frequency_scale=placement.rope_frequency_scale,
+        trust_control_tokens=settings.trust_control_tokens,
     )
     needed = fixed + n_cells * cell
     embedding = 0 if facts.pooling else spec.n_ctx * cell + facts.compute_bytes(n_batch, n_seq_max)

@@ -13,7 +13,7 @@ from quart_trio.wrappers import TrioResponse as Response
 
 from pyollama.errors import InternalError, PromptTooLong, PyollamaError, RunnerLost, StreamBroken
 from pyollama.prompt.output import AnswerForm, Delta, OutputParser
-from pyollama.prompt.prompts import Prompt, text_of
+from pyollama.prompt.prompts import Prompt
 from pyollama.scheduler.lease import Lease
 from pyollama.scheduler.options import Options
 from pyollama.server import answers
@@ -153,7 +153,7 @@ async def _attempt(completion: Completion, lease: Lease, *, cut: bool) -> tuple[
     async with AsyncExitStack() as attempt:
         events = await attempt.enter_async_context(
             lease.generate(
-                text_of(completion.prompt),
+                completion.prompt,
                 completion.options,
                 truncate=cut,
                 shift=completion.shift,

@@ -35,6 +35,8 @@ class LoadSpec(Struct, array_like=True, tag="load"):
     rope_frequency_scale: float = 0.0
     memory_limit: int = 0  # bytes of memory of its own that the process may take; 0: no limit
     embed_idle_seconds: float = 60.0  # a generating model's memory for embeddings is freed after so long without use
+    render_seconds: float = 30.0  # for one run of the chat template; a longer one fails
+    trust_control_tokens: bool = False  # read them in data too
 
 
 class Sampling(Struct, array_like=True, frozen=True):
@@ -56,10 +58,13 @@ class Sampling(Struct, array_like=True, frozen=True):
 
 
 class Generate(Struct, array_like=True, tag="generate"):
-    """Complete a prompt. Answered by Piece events, then one Finished or Failed."""
+    """Complete a prompt. Answered by Piece events, then one Finished or Failed.
+
+    The fragments of a prompt come in turn from a template and from data, whose special tokens are plain text.
+    """
 
     id: int
-    prompt: str
+    prompt: list[str]
     n_ctx: int
     sampling: Sampling
     num_predict: int  # tokens of the answer, 10 * n_ctx at most; 0 or less: no other limit
@@ -81,10 +86,10 @@ class Render(Struct, array_like=True, tag="render"):
 
 
 class Tokenize(Struct, array_like=True, tag="tokenize"):
-    """Count and list the tokens of each text, BOS included where the model adds it. Answered by Tokens."""
+    """List the tokens of each text, BOS included where the model adds it. Answered by Tokens."""
 
     id: int
-    texts: list[str]
+    texts: list[list[str]]  # fragments of each, as in Generate
 
 
 class Detokenize(Struct, array_like=True, tag="detokenize"):

@@ -28,29 +28,33 @@ def render(engine: TestedEngine, *turns: tuple[str, str], **fields: Any) -> dict
     return rendered
 
 
+def prompt_of(engine: TestedEngine, *turns: tuple[str, str], **fields: Any) -> str:
+    return "".join(render(engine, *turns, **fields)["prompt"])
+
+
 def test_a_chat_is_rendered_with_the_models_own_turns(engine: TestedEngine) -> None:
     rendered = render(engine, ("user", "Hello, wörld"))
 
     assert rendered["generation_prompt"] == "<|im_start|>assistant\n"
-    assert rendered["prompt"] == (
+    assert "".join(rendered["prompt"]) == (
         f"<|im_start|>system\n{DEFAULT_SYSTEM}<|im_end|>\n"
         "<|im_start|>user\nHello, wörld<|im_end|>\n<|im_start|>assistant\n"
     )
 
 
 def test_a_system_message_replaces_the_templates_default(engine: TestedEngine) -> None:
-    prompt = render(engine, ("system", "Be brief."), ("user", "Hi"))["prompt"]
+    prompt = prompt_of(engine, ("system", "Be brief."), ("user", "Hi"))
 
     assert prompt.startswith("<|im_start|>system\nBe brief.<|im_end|>\n")
     assert DEFAULT_SYSTEM not in prompt
 
 
 def test_the_generation_prompt_can_be_left_out(engine: TestedEngine) -> None:
-    assert render(engine, ("user", "Hi"), add_generation_prompt=False)["prompt"].endswith("Hi<|im_end|>\n")
+    assert prompt_of(engine, ("user", "Hi"), add_generation_prompt=False).endswith("Hi<|im_end|>\n")
 
 
 def test_the_last_message_can_be_continued(engine: TestedEngine) -> None:
-    prompt = render(engine, ("user", "Hi"), ("assistant", "Well, "), continue_final_message=True)["prompt"]
+    prompt = prompt_of(engine, ("user", "Hi"), ("assistant", "Well, "), continue_final_message=True)
 
     assert prompt.endswith("<|im_start|>assistant\nWell, ")
 
@@ -76,7 +80,7 @@ def test_threads_render_at_the_same_time(engine: TestedEngine) -> None:
     questions = [f"Question {number}" for number in range(40)]
 
     with ThreadPoolExecutor(4) as threads:
-        prompts = list(threads.map(lambda question: render(engine, ("user", question))["prompt"], questions))
+        prompts = list(threads.map(lambda question: prompt_of(engine, ("user", question)), questions))
 
     assert all(question + "<|im_end|>" in prompt for question, prompt in zip(questions, prompts, strict=True))
 

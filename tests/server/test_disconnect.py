@@ -21,7 +21,7 @@ from pathlib import Path
 for command in inbox:
     match command:
         case wire.Generate():
-            if "silent" not in command.prompt:
+            if "silent" not in "".join(command.prompt):
                 send(wire.Piece(command.id, "a piece"))
             Path({folder!r}, "started").touch()
         case wire.Cancel():

@@ -60,7 +60,7 @@ async def using(model: Model, options: Options = GREEDY) -> AsyncIterator[Lease]
 
 async def complete(lease: Lease, prompt: str, options: Options) -> tuple[str, wire.Finished]:
     text = ""
-    async with lease.generate(prompt, options, truncate=True, shift=True) as events:
+    async with lease.generate([prompt], options, truncate=True, shift=True) as events:
         async for event in events:
             if isinstance(event, wire.Finished):
                 return text, event
@@ -116,7 +116,7 @@ async def test_completions_at_once_each_get_their_own_answer(store: Store, tmp_p
 
 async def test_tokens_turn_into_their_text_again(model: Model) -> None:
     async with using(model) as lease:
-        [tokens, more] = await lease.tokenize(["Hello, world!", "more"])
+        [tokens, more] = await lease.tokenize([["Hello, world!"], ["more"]])
         assert await lease.detokenize(tokens) == "Hello, world!"
         assert more
         with pytest.raises(errors.EngineRefused) as refused:
@@ -130,8 +130,8 @@ async def test_a_chat_is_rendered_with_the_files_template(model: Model) -> None:
         rendered = await lease.render(json.dumps(request).encode())
         with pytest.raises(errors.EngineRefused):
             await lease.render(b"not json")
-        assert await lease.tokenize(["still alive"])
-    assert "Hi there" in rendered["prompt"]
+        assert await lease.tokenize([["still alive"]])
+    assert "Hi there" in "".join(rendered["prompt"])
 
 
 async def test_vectors_have_length_one(model: Model) -> None:
@@ -148,7 +148,7 @@ async def test_a_prompt_that_does_not_fit_tells_both_lengths(model: Model) -> No
     options = Options(num_ctx=16)
     async with using(model, options) as lease:
         with pytest.raises(errors.PromptTooLong) as refused:
-            async with lease.generate("word " * 100, options, truncate=False, shift=True) as events:
+            async with lease.generate(["word " * 100], options, truncate=False, shift=True) as events:
                 await events.receive()
         with pytest.raises(errors.InputTooLong):
             await lease.embed(["word " * 100], options=options, truncate=False)
@@ -158,7 +158,7 @@ async def test_a_prompt_that_does_not_fit_tells_both_lengths(model: Model) -> No
 
 async def test_leaving_a_stream_stops_the_engine(model: Model) -> None:
     async with using(model) as lease:
-        async with lease.generate("Once upon a time", Options(num_predict=-1), truncate=True, shift=True) as events:
+        async with lease.generate(["Once upon a time"], Options(num_predict=-1), truncate=True, shift=True) as events:
             await events.receive()
         with trio.fail_after(30):  # a runaway would take 40,000 tokens
             text, _ = await complete(lease, "The capital of France is", short())
@@ -203,22 +203,48 @@ async def test_the_estimate_is_near_the_truth_and_not_below(
 
 
 LOOPS = "{% for a in range(9999) %}" * 3 + "{{ a }}" + "{% endfor %}" * 3
+CHAT = b'{"messages": [{"role": "user", "content": "hi"}]}'
 
 
-async def test_a_chat_template_that_loops_for_ever_is_given_up(tmp_path: Path) -> None:
-    weights = tiny_models.sliding_window(tmp_path / "loops.gguf", chat_template=LOOPS)
+@asynccontextmanager
+async def running_with_template(tmp_path: Path, template: str, **spec: object) -> AsyncIterator[Runner]:
+    weights = tiny_models.sliding_window(tmp_path / "model.gguf", chat_template=template)
     plan = make_plan(read_facts([weights], []), Options(), Settings(), math.inf)
-    runner = Runner(plan.spec, name="loops", render_seconds=0.5)
-
-    async def run(*, task_status: trio.TaskStatus[wire.Loaded]) -> None:
-        with pytest.raises(errors.RunnerLost, check=lambda error: "killed by SIGKILL" in error.cause):
-            await runner.run(task_status=task_status)
-
-    with trio.fail_after(20):
+    runner = Runner(msgspec.structs.replace(plan.spec, **spec), name="model")
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
-            await nursery.start(run)
-            with pytest.raises(errors.TemplateError, match=r"did not end within 0\.5 s"):
-                await runner.render(b'{"messages": [{"role": "user", "content": "hi"}]}')
+            await nursery.start(runner.run)
+            yield runner
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_chat_template_that_loops_for_ever_costs_only_its_request(tmp_path: Path) -> None:
+    async with running_with_template(tmp_path, LOOPS, render_seconds=0.5) as runner:
+        with pytest.raises(errors.EngineRefused, match="chat template did not end in time"):
+            await runner.render(CHAT)
+        assert await runner.tokenize([["still alive"]])
+
+
+async def test_a_rendering_whose_client_left_is_stopped_at_once(tmp_path: Path) -> None:
+    """Nothing else is rendered or tokenised until it has ended."""
+    async with running_with_template(tmp_path, LOOPS, render_seconds=3600) as runner:
+        with trio.move_on_after(0.2):
+            await runner.render(CHAT)
+        assert await runner.tokenize([["still alive"]])
+
+
+async def test_a_request_that_left_before_its_turn_is_not_rendered(tmp_path: Path) -> None:
+    async with running_with_template(tmp_path, LOOPS, render_seconds=2) as runner, trio.open_nursery() as nursery:
+
+        async def first() -> None:
+            with pytest.raises(errors.EngineRefused):
+                await runner.render(CHAT)
+
+        nursery.start_soon(first)
+        for _ in range(100):  # each would take 2 s
+            with trio.move_on_after(0):
+                await runner.render(CHAT)
+        assert await runner.tokenize([["still alive"]])
 
 
 DOUBLES = "{% set n = namespace(x='aaaa') %}{% for i in range(60) %}{% set n.x = n.x + n.x %}{% endfor %}{{ n.x }}"
@@ -265,7 +291,7 @@ async def test_a_killed_runner_fails_its_requests_and_is_replaced(model: Model) 
     async with scheduling() as scheduler:
         async with scheduler.use(model, GREEDY, None) as lease:
             with pytest.raises(errors.RunnerLost, check=lambda error: "killed by SIGKILL" in error.cause):
-                async with lease.generate("Once", Options(), truncate=True, shift=True) as events:
+                async with lease.generate(["Once"], Options(), truncate=True, shift=True) as events:
                     await events.receive()
                     os.kill(scheduler.pids()[0], signal.SIGKILL)
                     while True:
@@ -328,7 +354,7 @@ async def main():
     async with trio.open_nursery() as nursery:
         await nursery.start(scheduler.run)
         async with scheduler.use(model, Options(), None) as lease:
-            async with lease.generate("Once upon a time", Options(), truncate=True, shift=True) as events:
+            async with lease.generate(["Once upon a time"], Options(), truncate=True, shift=True) as events:
                 await events.receive()
                 print(*scheduler.pids(), flush=True)
                 while True:

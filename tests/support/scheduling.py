@@ -20,11 +20,11 @@ ENGINE = """
 send(loaded)
 for command in inbox:
     match command:
-        case wire.Generate(prompt="die"):
+        case wire.Generate(prompt=["die"]):
             os.abort()
-        case wire.Generate(prompt="no memory"):
+        case wire.Generate(prompt=["no memory"]):
             send(wire.Failed(command.id, "no_memory", "out of memory"))
-        case wire.Generate(prompt="too long"):
+        case wire.Generate(prompt=["too long"]):
             send(wire.Failed(command.id, "too_long", "", 10, command.n_ctx))
         case wire.Generate():
             said = f"{command.n_ctx} {command.num_predict} {command.truncate}"
@@ -32,7 +32,7 @@ for command in inbox:
         case wire.Embed():
             send(wire.Embedded(command.id, [b"\\0" * 4 for text in command.texts], 3))
         case wire.Render():
-            send(wire.Rendered(command.id, b'{"prompt": "p"}'))
+            send(wire.Rendered(command.id, b'{"prompt": ["p"]}'))
 """
 
 ON_GPU = "loaded.n_gpu_layers = 3\n" + ENGINE
@@ -51,7 +51,7 @@ async def scheduling(script: str = ENGINE, **settings: object) -> AsyncIterator[
 
 
 async def text_of(lease: Lease, prompt: str, options: Options = PLAIN, *, shift: bool = True) -> str:
-    async with lease.generate(prompt, options, truncate=True, shift=shift) as events:
+    async with lease.generate([prompt], options, truncate=True, shift=shift) as events:
         return "".join([event.text async for event in events if isinstance(event, wire.Piece)])
 
 

@@ -15,7 +15,7 @@ constexpr int64_t kAnswerPerContext = 10;  // an answer ends at 10 * n_ctx, as O
 Status Request::make(const GenerateSpec & spec, Tokens prompt, const Model & model, int most_ctx,
                      std::unique_ptr<Request> & out, Failed & failure) {
     std::unique_ptr<Request> request(new Request(spec, model));
-    request->n_ctx_ = std::clamp(spec.n_ctx, kLeastContext, std::max(most_ctx, kLeastContext));
+    request->n_ctx_ = context_of(spec, most_ctx);
     request->n_output_most_ = kAnswerPerContext * request->n_ctx_;
     if (spec.num_predict > 0) {
         request->n_output_most_ = std::min<int64_t>(request->n_output_most_, spec.num_predict);
@@ -59,6 +59,18 @@ void Request::show_tokens() {
     }
 }
 
+int Request::context_of(const GenerateSpec & spec, int most_ctx) {
+    return std::clamp(spec.n_ctx, kLeastContext, std::max(most_ctx, kLeastContext));
+}
+
+Status Request::too_long(int64_t n_tokens, int n_ctx, Failed & failure) {
+    failure.n_tokens = n_tokens;
+    failure.n_ctx = n_ctx;
+    return Status::error(Code::too_long, "request (" + std::to_string(n_tokens) +
+                                             " tokens) exceeds the available context size (" + std::to_string(n_ctx) +
+                                             " tokens), try increasing it");
+}
+
 Status Request::fit(Failed & failure) {
     n_prompt_ = static_cast<Pos>(tokens.size());
     if (spec_.want_context) {
@@ -67,11 +79,7 @@ Status Request::fit(Failed & failure) {
     }
     if (n_prompt_ >= n_ctx_) {
         if (!spec_.truncate) {
-            failure.n_tokens = n_prompt_;
-            failure.n_ctx = n_ctx_;
-            return Status::error(Code::too_long, "request (" + std::to_string(n_prompt_) +
-                                                     " tokens) exceeds the available context size (" +
-                                                     std::to_string(n_ctx_) + " tokens), try increasing it");
+            return too_long(n_prompt_, n_ctx_, failure);
         }
         const Pos keep = kept_tokens(spec_.num_keep, model_.adds_bos(), n_prompt_, n_ctx_ - 1);
         const Cut cut = cut_prompt(n_prompt_, n_ctx_, keep);

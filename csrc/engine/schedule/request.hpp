@@ -41,6 +41,12 @@ class Request {
     static Status make(const GenerateSpec & spec, Tokens prompt, const Model & model, int most_ctx,
                        std::unique_ptr<Request> & out, Failed & failure);
 
+    // Tokens that prompt and answer may hold together.
+    static int context_of(const GenerateSpec & spec, int most_ctx);
+
+    // A prompt of so many tokens, or more, does not fit.
+    static Status too_long(int64_t n_tokens, int n_ctx, Failed & failure);
+
     ReqId id() const { return spec_.id; }
     int rows_left() const { return static_cast<int>(tokens.size()) - pos; }
     bool prefilling() const { return n_output_ == 0 || rows_left() > 1; }

@@ -20,6 +20,7 @@ SERVER = {
     "OLLAMA_KV_CACHE_TYPE": "Type of the key-value cache: f16, q8_0, q4_0 (default f16)",
     "OLLAMA_NOPRUNE": "Never delete unused blobs (default false)",
     "OLLAMA_GO_TEMPLATE": "Force the Go template (true) or the model's own chat template (false)",
+    "OLLAMA_TRUST_CONTROL_TOKENS": "Read control tokens in messages and prompts too (default false)",
     "OLLAMA_DEBUG": "More logging: 1 debug, 2 trace; tracebacks in the command line (default 0)",
     "OLLAMA_DEBUG_LOG_REQUESTS": "Keep the bodies of generate and chat in a temporary folder (default false)",
 }

@@ -11,7 +11,7 @@ import pytest
 from pyollama.errors import EngineRefused
 from pyollama.prompt.conversation import Conversation, Style
 from pyollama.prompt.effort import Effort
-from pyollama.prompt.prompts import Prompt, cut_at, text_of, with_data_at_end
+from pyollama.prompt.prompts import Prompt, cut_at, text_of
 from pyollama.wire.chat import CalledFunction, Message, ToolCall
 
 GO = "{{ range .Messages }}<{{ .Role }}>{{ .Content }}</s>\n{{ end }}<assistant>"
@@ -37,7 +37,7 @@ class Jinja:
         ]
         continued = asked.get("continue_final_message")
         text = "".join(f"<{turn['role']}>{turn['content']}</s>\n" for turn in (shown[:-1] if continued else shown))
-        return {"prompt": f"{text}<assistant>{shown[-1]['content'] if continued else ''}"}
+        return {"prompt": [f"{text}<assistant>", *([shown[-1]["content"]] if continued else [])]}
 
     async def tokenize(self, prompts: Sequence[Prompt]) -> list[list[int]]:
         return [[0] * len(text_of(prompt).split()) for prompt in prompts]
@@ -130,13 +130,6 @@ async def test_without_a_template_a_chat_is_chatml() -> None:
         "<|im_start|>system\nd<|im_end|>\n<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\nyo<|im_end|>\n"
         "<|im_start|>user\nmore<|im_end|>\n<|im_start|>assistant\n"
     )
-
-
-def test_text_at_the_end_becomes_data() -> None:
-    assert with_data_at_end(("a</s>b",), "</s>b") == ("a", "</s>b")
-    assert with_data_at_end(("a", "b", "cd"), "bcd") == ("a", "bcd")
-    assert with_data_at_end(("a", "xb"), "b") == ("a", "xb")
-    assert with_data_at_end(("abc",), "x") == ("abc",)
 
 
 def test_a_prompt_is_cut_at_its_last_mark() -> None:

@@ -22,10 +22,10 @@ send(loaded)
 for command in inbox:
     match command:
         case wire.Generate():
-            send(wire.Piece(command.id, command.prompt), wire.Piece(command.id, "!"))
+            send(wire.Piece(command.id, "".join(command.prompt)), wire.Piece(command.id, "!"))
             send(wire.Finished(command.id, "stop", 1, 0, 5, 2, 5))
         case wire.Tokenize():
-            send(wire.Tokens(command.id, [[len(text)] for text in command.texts]))
+            send(wire.Tokens(command.id, [[len("".join(text))] for text in command.texts]))
         case wire.Detokenize():
             send(wire.Failed(command.id, "bad_request", "no such token"))
         case wire.Embed():
@@ -34,16 +34,16 @@ for command in inbox:
 
 
 def generate(prompt: str = "hi") -> wire.Generate:
-    return wire.Generate(0, prompt, 2048, DEFAULT_SAMPLING, num_predict=10, num_keep=4)
+    return wire.Generate(0, [prompt], 2048, DEFAULT_SAMPLING, num_predict=10, num_keep=4)
 
 
 DEAF = "send(loaded)\nfor command in inbox: pass"
 
 
 @asynccontextmanager
-async def running(script: str, render_seconds: float = math.inf, **how: Any) -> AsyncIterator[Runner]:
+async def running(script: str, **how: Any) -> AsyncIterator[Runner]:
     """A loaded runner; a loss of its process is not an error of the block."""
-    runner = Runner(scripted.SPEC, name="test", render_seconds=render_seconds, command=scripted.command(script), **how)
+    runner = Runner(scripted.SPEC, name="test", command=scripted.command(script), **how)
 
     async def run(*, task_status: trio.TaskStatus[wire.Loaded]) -> None:
         try:
@@ -84,7 +84,7 @@ async def test_single_answers_go_to_the_task_that_asked() -> None:
         answers: dict[str, list[list[int]]] = {}
 
         async def ask(text: str) -> None:
-            answers[text] = await runner.tokenize([text])
+            answers[text] = await runner.tokenize([[text]])
 
         for text in ("a", "bb", "ccc"):
             nursery.start_soon(ask, text)
@@ -135,7 +135,7 @@ send(wire.Tokens(next(inbox).id, [[7]]))
 
             await nursery.start(ask)
             nursery.cancel_scope.cancel()
-        assert await runner.tokenize(["x"]) == [[7]]
+        assert await runner.tokenize([["x"]]) == [[7]]
 
 
 async def test_a_finished_request_is_not_cancelled_afterwards() -> None:
@@ -148,7 +148,7 @@ send(wire.Tokens(following.id, [[1]]))
     async with running(script) as runner:
         async with runner.generate(generate()) as events:
             assert [event async for event in events]
-        assert await runner.tokenize(["x"]) == [[1]]
+        assert await runner.tokenize([["x"]]) == [[1]]
 
 
 async def test_a_slow_reader_gets_joined_text_and_holds_up_nobody() -> None:
@@ -161,7 +161,7 @@ send(wire.Tokens(next(inbox).id, [[1]]))
 for command in inbox: pass
 """
     async with running(script) as runner, runner.generate(generate()) as events:
-        assert await runner.tokenize(["x"]) == [[1]]
+        assert await runner.tokenize([["x"]]) == [[1]]
         piece = await events.receive()
     assert isinstance(piece, wire.Piece)
     assert piece.text == "0123456789" * 10
@@ -181,7 +181,7 @@ send(wire.Tokens(following[wire.Tokenize].id, [[1]]))
 for command in inbox: pass
 """
     async with running(script) as runner, runner.generate(generate()) as events:
-        assert await runner.tokenize(["x"]) == [[1]]
+        assert await runner.tokenize([["x"]]) == [[1]]
         with pytest.raises(errors.EngineRefused, match="not read fast enough"):
             async for _ in events:
                 pass
@@ -208,11 +208,11 @@ print("last words", file=sys.stderr, flush=True)
     async with running(script) as runner, runner.generate(generate()) as events:
         assert (await events.receive()).text == "before"
         with pytest.raises(errors.RunnerLost, check=lambda error: cause in error.cause):
-            await runner.tokenize(["x"])
+            await runner.tokenize([["x"]])
         with pytest.raises(errors.RunnerLost, check=lambda error: cause in error.cause):
             await events.receive()
         with pytest.raises(errors.RunnerLost):
-            await runner.tokenize(["x"])
+            await runner.tokenize([["x"]])
     lost = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert len(lost) == 1
     assert cause in lost[0]
@@ -297,13 +297,20 @@ async def test_a_load_without_progress_is_given_up() -> None:
         await run_to_end("send(wire.Loading(0.1))\nfor command in inbox: pass", stall_seconds=0.3)
 
 
-async def test_a_chat_template_without_end_costs_the_process_and_not_the_server() -> None:
-    async with running(DEAF, render_seconds=0.3) as runner:
-        with pytest.raises(errors.RunnerLost, check=lambda error: "killed by SIGKILL" in error.cause):
-            async with runner.generate(generate("hello")) as events:
-                with pytest.raises(errors.TemplateError, match=r"did not end within 0.3 s"):
-                    await runner.render(b"{}")
-                await events.receive()
+async def test_an_engine_that_gives_up_fails_its_requests_and_ends() -> None:
+    """As after a chat template that nothing can stop."""
+    script = "send(loaded)\nfor command in inbox: send(wire.LoadFailed('it does not end'))"
+    runner = Runner(scripted.SPEC, name="test", command=scripted.command(script))
+
+    async def run(*, task_status: trio.TaskStatus[wire.Loaded]) -> None:
+        with pytest.raises(errors.LoadFailed, match="it does not end"):
+            await runner.run(task_status=task_status)
+
+    with trio.fail_after(20):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(run)
+            with pytest.raises(errors.RunnerLost, check=lambda error: error.cause == "it does not end"):
+                await runner.render(b"{}")
 
 
 async def test_a_crash_while_loading_is_a_lost_runner() -> None:
