@@ -11,7 +11,7 @@ namespace po {
 namespace {
 
 constexpr size_t kReadAgain = 64;   // all is read again when it has grown by this part
-constexpr size_t kLongestEnd = 64;  // bytes of what closes a call
+constexpr size_t kLongestEnd = 64;  // bytes of what closes a call or a message
 
 const char * const kBlank = " \t\r\n";
 
@@ -30,10 +30,9 @@ class PegAnswerParser final : public AnswerParser {
     explicit PegAnswerParser(AnswerGrammar grammar) : grammar_(std::move(grammar)), text_(grammar_.before) {
         const Reading start = reading_of(text_);
         if (start.failed) return;
-        content_ = start.content.size();  // of an answer that is continued
-        thinking_ = start.thinking.size();
-        has_content_ = content_ > 0;
-        has_thinking_ = thinking_ > 0;
+        AnswerDelta continued;  // what an answer that goes on has said already
+        say_new(Flow::thinking, start.thinking, continued);
+        say_new(Flow::content, start.content, continued);
         said_ = read_ = good_ = text_.size();
         flow_ = start.flow;
     }
@@ -55,7 +54,7 @@ class PegAnswerParser final : public AnswerParser {
             const Reading reading = reading_of(text_);
             if (reading.failed) return give_up(out);
             take(reading, out);
-            skip_end_of_call(text_.size());
+            skip_closing_marks(text_.size());
             say_rest(reading, out);
             gave_up_ = true;
         } catch (const std::exception &) {
@@ -88,7 +87,6 @@ class PegAnswerParser final : public AnswerParser {
         }
         if (!found) end -= kept;
         const std::string_view passed = text.substr(said_, end - said_);
-        (flow_ == Flow::content ? content_ : thinking_) += passed.size();
         say(flow_, passed, out);
         said_ = end;
         if (found) flow_ = Flow::none;
@@ -112,29 +110,34 @@ class PegAnswerParser final : public AnswerParser {
 
     // Says what is new in a reading. What was said before stays said.
     void take(const Reading & reading, AnswerDelta & out) {
-        say_new(Flow::thinking, reading.thinking, thinking_, out);
-        say_new(Flow::content, reading.content, content_, out);
+        say_new(Flow::thinking, reading.thinking, out);
+        say_new(Flow::content, reading.content, out);
         for (; n_calls_ < reading.n_complete; ++n_calls_) out.calls.push_back(reading.calls[n_calls_]);
         said_ = std::max(said_, reading.said);
         flow_ = reading.flow;
     }
 
-    void say_new(Flow kind, const std::string & whole, size_t & said, AnswerDelta & out) {
-        if (whole.size() <= said) return;
-        say(kind, std::string_view(whole).substr(said), out);
-        said = whole.size();
+    void say_new(Flow kind, std::string_view whole, AnswerDelta & out) {
+        trim(kind, whole);
+        const size_t said = said_of(kind);
+        if (whole.size() > said) say(kind, whole.substr(said), out);
+    }
+
+    void say(Flow kind, std::string_view text, AnswerDelta & out) {
+        size_t & said = said_of(kind);
+        if (said == 0) trim(kind, text);
+        said += text.size();
+        (kind == Flow::thinking ? out.thinking : out.content) += text;
     }
 
     // White space after the tags of a thought belongs to them.
-    void say(Flow kind, std::string_view text, AnswerDelta & out) {
-        const bool thought = kind == Flow::thinking;
-        bool & has = thought ? has_thinking_ : has_content_;
-        if (!has && (thought || has_thinking_)) {
+    void trim(Flow kind, std::string_view & text) const {
+        if (kind == Flow::thinking || thinking_ > 0) {
             text.remove_prefix(std::min(text.find_first_not_of(kBlank), text.size()));
         }
-        has = has || !text.empty();
-        (thought ? out.thinking : out.content) += text;
     }
+
+    size_t & said_of(Flow kind) { return kind == Flow::thinking ? thinking_ : content_; }
 
     // What follows the last that was said, at the end of the answer.
     void say_rest(const Reading & reading, AnswerDelta & out) {
@@ -164,13 +167,12 @@ class PegAnswerParser final : public AnswerParser {
         while (low > good_ && (static_cast<unsigned char>(text_[low]) & 0xC0) == 0x80) --low;
         const Reading reading = reading_of(text_.substr(0, low));
         if (!reading.failed) take(reading, out);
-        skip_end_of_call(low);
+        skip_closing_marks(low);
         abandon(out);
     }
 
-    // What closes the last call was read but not said: the longest beginning that is a whole answer has it.
-    void skip_end_of_call(size_t end) {
-        if (n_calls_ == 0) return;
+    // What closes a call or a message was read but not said: the longest beginning that is a whole answer has it.
+    void skip_closing_marks(size_t end) {
         for (size_t at = std::min(end, said_ + kLongestEnd); at > said_; --at) {
             const Reading reading = reading_of(text_.substr(0, at));
             if (!reading.failed && reading.said == at) said_ = at;
@@ -184,10 +186,8 @@ class PegAnswerParser final : public AnswerParser {
 
     const AnswerGrammar grammar_;
     std::string text_;          // the end of the prompt, then the answer
-    size_t content_ = 0;        // bytes of the parser's content that were said
-    size_t thinking_ = 0;       // and of its thought
-    bool has_content_ = false;  // what was shown of it
-    bool has_thinking_ = false;
+    size_t content_ = 0;         // bytes of content that were said
+    size_t thinking_ = 0;        // and of thought
     size_t n_calls_ = 0;
     size_t said_ = 0;           // bytes of text_ that are accounted for
     size_t read_ = 0;           // bytes of text_ at the last reading

@@ -101,7 +101,7 @@ class Tools:
         if isinstance(kinds, list) and "boolean" in kinds and text in {"True", "False"}:
             return text == "True"
         try:
-            return _sound(json.loads(text, strict=False))
+            return _sound(json.loads(text, strict=False, parse_int=_integer))
         except (ValueError, RecursionError):
             return text
 
@@ -127,23 +127,22 @@ def _given(item: dict[str, Any]) -> dict[str, Any] | None:
 
 def _parse(text: str) -> dict[str, Any] | None:
     try:
-        value = _sound(json.loads(text, strict=False))
+        value = _sound(json.loads(text, strict=False, parse_int=_integer))
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
 
-def _sound(value: Any) -> Any:
-    """As an answer can carry it: half a surrogate pair has no UTF-8 and becomes U+FFFD.
+def _integer(digits: str) -> int | float:
+    """All digits of 64 bits; what is larger is a float, as in JSON at large."""
+    return int(digits) if len(digits) < 21 and -(1 << 63) <= int(digits) < 1 << 64 else float(digits)
 
-    Raises:
-        RecursionError, ValueError: no answer can carry it.
-    """
+
+def _sound(value: Any) -> Any:
+    """As an answer can carry it: half a surrogate pair has no UTF-8 and becomes U+FFFD. RecursionError."""
     try:
         msgspec.json.encode(value)
     except UnicodeEncodeError:
         text = json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        return json.loads(text, strict=False)
-    except OverflowError as error:
-        raise ValueError("a number is too large") from error
+        return json.loads(text, strict=False, parse_int=_integer)
     return value

@@ -25,7 +25,7 @@ from pyollama.prompt.messages import (
 from pyollama.prompt.output import AnswerForm, OutputParser
 from pyollama.prompt.prompts import Prompt, cut_at, preceded, text_of
 from pyollama.prompt.thinking import ThinkingParser, opened_by
-from pyollama.prompt.tools import ToolParser
+from pyollama.prompt.tools import BRACKETS, ToolParser
 from pyollama.prompt.truncation import Offload, fit
 from pyollama.wire.chat import Message, Tool
 
@@ -116,11 +116,14 @@ class Conversation:
     def parser(self, prompt: Prompt) -> OutputParser:
         """What reads the answer to ``prompt``."""
         thinks = self._style.thinks and not self._shim.get("reads_thoughts")
+        tag = self._tag_of_calls()
+        tools = ToolParser(tag, Tools.of(self._tools)) if self._tools else None
+        guesses = tag in BRACKETS and self._shim.get("reads_calls")  # plain JSON is an answer to those who know better
         return OutputParser(
             self._thinking(text_of(prompt)) if thinks else None,
-            ToolParser(self._tag_of_calls(), Tools.of(self._tools)) if self._tools else None,
+            None if guesses else tools,
             show_thinking=self._effort.on or not self._style.thinks,
-            calls_are_read=bool(self._shim.get("reads_calls")),
+            search=tools,
         )
 
     # --- rendering ---

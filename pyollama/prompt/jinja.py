@@ -18,7 +18,16 @@ from pyollama.prompt.output import AnswerForm
 from pyollama.wire.chat import Message, Tool, ToolCall
 
 _OF_PARSER = ("format", "generation_prompt", "parser", "thinking_end_tags")
-_TAGS_OF_CALLS = ("<tool_call>", "[TOOL_CALLS]", "<|python_tag|>", "<|tool_call|>", "<function_call>")
+_TAGS_OF_CALLS: tuple[str, ...] = (
+    "<tool_call>",
+    "[TOOL_CALLS]",
+    "<|python_tag|>",
+    "<|tool_call|>",
+    "<function_call>",
+    "<tool_calls>",
+)
+_TAGS_OF_CALLS += ("<｜tool▁calls▁begin｜>", "<|tool_calls_section_begin|>", "<|tool_calls|>", "<|START_ACTION|>")
+_TAGS_OF_CALLS += ("<TOOLCALL>", "functools[", "<function=", ">>>")
 _PROBE = "qWx7"  # a text that no template has of its own
 _PROBED_TEMPLATES = 64
 

@@ -33,7 +33,8 @@ class AnswerForm(NamedTuple):
 class OutputParser:
     """The parsers that a request needs, one behind the other: reasoning is taken out first.
 
-    Where the engine reads answers itself, they only do what it leaves undone.
+    Where the engine reads answers itself, what it gives as content goes through them all the same: it may be unable to
+    read a call that they can.
     """
 
     def __init__(
@@ -42,60 +43,57 @@ class OutputParser:
         tools: ToolParser | None = None,
         *,
         show_thinking: bool = True,
-        calls_are_read: bool = False,
+        search: ToolParser | None = None,
     ) -> None:
         """
         Args:
             show_thinking: reasoning is part of the answer; otherwise it is dropped.
-            calls_are_read: by the engine; ``tools`` is for thoughts that never close.
+            search: finds calls in a thought that never closes.
         """
         self._thinking = thinking
-        self._tools = None if calls_are_read else tools
-        self._searcher = tools
+        self._tools = tools
+        self._searcher = search or tools
         self._show_thinking = show_thinking
-        self._thought: list[str] = []  # kept for the case that it never closes and has a call in it
+        self._thought: list[str] = []  # kept for the searcher
         self._is_open = False
         self._made = 0
 
     def read(self, piece: Piece) -> Delta:
         """What is decided after one more piece of the answer."""
-        if piece.thinking or piece.calls or piece.open_thought:
-            self._is_open = piece.open_thought
-            return self._joined(piece, self._add(piece.text))
-        return Delta(piece.text) if self._is_idle else self._add(piece.text)
+        if not (piece.thinking or piece.calls or piece.open_thought) and self._is_idle:
+            return Delta(piece.text)
+        self._is_open = piece.open_thought
+        thinking, content = self._thinking.add(piece.text) if self._thinking else ("", piece.text)
+        calls = [
+            AnsweredCall(call_id(), AnsweredFunction(0, name, parse_arguments(text))) for name, text in piece.calls
+        ]
+        return self._delta(content, piece.thinking + thinking, calls)
 
     def finish(self) -> Delta:
         """What was held back."""
         is_open = self._is_open or (self._thinking is not None and self._thinking.thinking)
-        delta = self._delta(*(self._thinking.finish() if self._thinking else ("", "")))
+        thinking, content = self._thinking.finish() if self._thinking else ("", "")
+        delta = self._delta(content, thinking, [])
         rest, calls = self._tools.finish() if self._tools else ("", [])
         if is_open and self._searcher:
             calls += self._searcher.search("".join(self._thought))
-        return Delta(delta.content + rest, delta.thinking, (*delta.calls, *calls))
+        return Delta(delta.content + rest, delta.thinking, (*delta.calls, *self._numbered(calls)))
 
     @property
     def _is_idle(self) -> bool:
         """Whether all text is content, unchanged."""
         return self._tools is None and (self._thinking is None or self._thinking.idle)
 
-    def _add(self, text: str) -> Delta:
-        return self._delta(*(self._thinking.add(text) if self._thinking else ("", text)))
-
-    def _delta(self, thinking: str, content: str) -> Delta:
-        calls: list[AnsweredCall] = []
+    def _delta(self, content: str, thinking: str, calls: list[AnsweredCall]) -> Delta:
         if self._searcher and thinking:
             self._thought.append(thinking)
         if self._tools and content:
-            content, calls = self._tools.add(content)
-        return Delta(content, thinking if self._show_thinking else "", tuple(calls))
+            content, more = self._tools.add(content)
+            calls = calls + more
+        return Delta(content, thinking if self._show_thinking else "", tuple(self._numbered(calls)))
 
-    def _joined(self, piece: Piece, delta: Delta) -> Delta:
-        """With what the engine has read."""
-        thinking, calls = piece.thinking, []
-        if self._searcher and thinking:
-            self._thought.append(thinking)
-        for name, arguments in piece.calls:
-            calls.append(AnsweredCall(call_id(), AnsweredFunction(self._made, name, parse_arguments(arguments))))
+    def _numbered(self, calls: list[AnsweredCall]) -> list[AnsweredCall]:
+        for call in calls:
+            call.function.index = self._made
             self._made += 1
-        shown = thinking if self._show_thinking else ""
-        return Delta(delta.content, shown + delta.thinking, (*calls, *delta.calls))
+        return calls

@@ -16,7 +16,7 @@ from pyollama.prompt.calls import Call, Tools
 from pyollama.prompt.callscan import MARKUP_CLOSERS, CallScanner, Found, Kind, overlap
 from pyollama.wire.chat import AnsweredCall, AnsweredFunction
 
-_BRACKETS = ("{", "[")
+BRACKETS = ("{", "[")
 _SEPARATORS = ",; \t\r\n"  # between calls that follow each other without a tag
 _ID_LETTERS = string.ascii_lowercase + string.digits
 
@@ -71,7 +71,7 @@ class ToolParser:
 
     def search(self, text: str) -> list[AnsweredCall]:
         """Calls within a text that is not an answer, a thought that never closed: prose comes before them."""
-        if self._tag not in _BRACKETS:
+        if self._tag not in BRACKETS:
             parser = ToolParser(self._tag, self._tools)
             return [*parser.add(text)[1], *parser.finish()[1]]
         scanner = CallScanner("{")
@@ -84,7 +84,7 @@ class ToolParser:
     def _look(self, text: str) -> tuple[str, str]:
         """Content before the tag, or before what may become the tag; and, once there is a tag, the text from it on."""
         text = self._text + text
-        if self._tag in _BRACKETS:
+        if self._tag in BRACKETS:
             return self._look_for_bracket(text)
         found = text.find(self._tag)
         cut = found if found >= 0 else len(text) - overlap(text, self._tag)

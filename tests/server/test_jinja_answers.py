@@ -57,6 +57,7 @@ MODELS = {
     "caller": Speaker(chat_templates.HERMES, ["I ", "look. ", *CALL, "</tool_call>"], ["<tool_call>", "</tool_call>"]),
     "thinker": Speaker(chat_templates.THINKING_HERMES, [*THOUGHT, "I ", "look. ", *CALL, "</tool_call>"]),
     "brooder": Speaker(chat_templates.THINKING_HERMES, ["<think>", "\nI call ", *CALL, "</tool_call>"]),
+    "hasty": Speaker(chat_templates.HERMES, ["<tool_call>", CALL[1][1:], *CALL[2:], "</tool_call>"]),
     "quitter": Speaker(chat_templates.HERMES, ["I look. ", *CALL[:-1]]),
     "harmony": Speaker(chat_templates.HARMONY, HARMONY_ANSWER, HARMONY_MARKS, after=b"t"),
     "plain": Speaker(chat_templates.PLAIN, ["<think>", "no thought", "</think>"]),
@@ -208,6 +209,11 @@ def test_b3_a_renderer_runs_with_the_template_of_the_weights(server: ServerProce
     server.create("named", **{"from": "caller"}, renderer="qwen3-coder", parser="qwen3", template="{{ .Prompt }}\n")
     assert set(server.post("/api/show", model="named").json()["capabilities"]) == {"completion", "tools"}
     assert both(server, "named", tools=[TOOL]) == ("I look. ", "", [CALLED])
+
+
+def test_a_call_that_only_its_parser_cannot_read_is_found(server: ServerProcess) -> None:
+    """The line break after the tag is missing, which the vendored parser insists on."""
+    assert both(server, "hasty", tools=[TOOL]) == ("", "", [CALLED])
 
 
 def test_a_plain_template_gives_all_text_back(server: ServerProcess) -> None:

@@ -75,6 +75,11 @@ CORPUS: dict[str, Answer] = {
         '<tool_call>{"name": "add", "arguments": {"a": 1234567890123456789, "b": -9223372036854775808}}</tool_call>',
         [("add", {"a": 1234567890123456789, "b": -9223372036854775808})],
     ),
+    "hermes, more than 64 bits": Answer(
+        "<tool_call>",
+        '<tool_call>{"name": "add", "arguments": {"a": 18446744073709551615, "b": 1' + "0" * 400 + ', "c": 1e999}}',
+        [("add", {"a": 18446744073709551615, "b": float("inf"), "c": float("inf")})],
+    ),
     "openai's form": Answer(
         "<tool_call>",
         '<tool_call>{"tool_calls": [{"type": "function", "function": {"name": "get", "arguments": "{}"}}, '
