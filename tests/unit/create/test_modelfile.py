@@ -11,7 +11,7 @@ import pytest
 from support import library
 
 from pyollama.create import CreateSpec, create, spec_from_modelfile
-from pyollama.errors import CreateError, InvalidDigest, ModelfileError, NotSupported, PyollamaError
+from pyollama.errors import BadRequest, CreateError, InvalidDigest, ModelfileError, NotSupported, PyollamaError
 from pyollama.store import Digest, Model, ModelName, Store
 
 Read = Callable[[str], CreateSpec]
@@ -57,6 +57,12 @@ def test_every_instruction_becomes_a_field(read: Read) -> None:
         requires="0.14.0",
         from_text=True,
     )
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+def test_a_modelfile_of_endless_lines_is_not_parsed(read: Read, end: str) -> None:
+    with pytest.raises(BadRequest, match="more than 50000 lines"):
+        read(end.join(["FROM x", *["PARAMETER stop a"] * 1_000_000]))
 
 
 def test_warnings_go_to_the_log(read: Read, caplog: pytest.LogCaptureFixture) -> None:
