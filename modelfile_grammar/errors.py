@@ -22,7 +22,7 @@ class Position(NamedTuple):
 class ModelfileSyntaxError(Exception):
     """A Modelfile that is not one, or a value of the wrong type in it.
 
-    ``kind`` names the rule: UnknownInstruction, MissingValue, BadParameterName, BadRole, Unterminated, NoFrom,
+    ``kind`` names the rule: UnknownInstruction, MissingValue, BadParameterName, BadRole, Unterminated, NoFrom, TooLong,
     UnknownParameter, BadValue, BadRequires.
     """
 

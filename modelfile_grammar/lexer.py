@@ -1,8 +1,8 @@
 """Cuts a Modelfile into the tokens of modelfile.lark.
 
 Where the text is not a Modelfile, a token comes out that the grammar does not know: UNKNOWN (no instruction),
-BAD_NAME, BAD_ROLE, OPEN (a quote that never closes) or END (the line ended too early). The parser stops there and
-parser.py words the error.
+BAD_NAME, BAD_ROLE, OPEN (a quote that never closes), END (the line ended too early) or TOO_MANY. The parser stops there
+and parser.py words the error.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from lark import Token
 
 from .scanning import lexer_of
 from .source import LINE_BREAK
+from .tree import MAX_NODES
 from .values import scan_value
 from .words import EMBED, INSTRUCTIONS, PROMPT, ROLES
 
@@ -35,7 +36,9 @@ class Scanner:
         self.line_start = 0
 
     def tokens(self) -> Iterator[Token]:
-        while self.at < len(self.text):
+        for _ in range(MAX_NODES):
+            if self.at >= len(self.text):
+                return
             word_at = self._skip_to_word()
             first = self.text[word_at : word_at + 1]
             if first in ("", "\r", "\n"):
@@ -44,6 +47,8 @@ class Scanner:
                 yield self._take("COMMENT", self._end_of_line(word_at))
             else:
                 yield from self._command(word_at)
+        if self.at < len(self.text):
+            yield self._take("TOO_MANY", self.at)
 
     def _command(self, word_at: int) -> Iterator[Token]:
         head = _HEAD.match(self.text, word_at)

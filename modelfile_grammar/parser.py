@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .errors import ModelfileSyntaxError, Position
 from .source import decode, line_of
-from .tree import Modelfile
+from .tree import MAX_NODES, Modelfile
 from .words import EMBED, INSTRUCTIONS, ROLES, nearest
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ _ONE_OF = f'command must be one of {_LISTED}, or "{INSTRUCTIONS[-1]}"'
 _EMBED = "deprecated command: EMBED is no longer supported, use the /embed API endpoint instead"
 _BAD_NAME = "unexpected EOF: invalid character in parameter name"
 _OPEN = "unexpected EOF: quoted value is not closed"
+_TOO_MANY = f"more than {MAX_NODES} instructions, comments and empty lines"
 _BAD_ROLE = 'message role must be one of "system", "user", or "assistant"'
 _EXPECTED = {"VALUE": "a value", "NAME": "the name of a parameter", "ROLE": "system, user or assistant"}
 _LAST_WORD = re.compile(r"[A-Za-z0-9_]+$")
@@ -69,6 +70,8 @@ def _explain(stuck: Stuck, text: str) -> ModelfileSyntaxError:
         case "BAD_ROLE":
             near = nearest(word, ROLES)
             return _error(text, at, _BAD_ROLE, "BadRole", width=len(word), expected=ROLES, suggestion=near)
+        case "TOO_MANY":
+            return _error(text, at, _TOO_MANY, "TooLong")
         case "OPEN":
             expected = (f"{word} at the end of a line",)
             return _error(text, at, _OPEN, "Unterminated", width=len(word), expected=expected)

@@ -23,6 +23,7 @@ _CODES = {
     "BadParameterName": "E005",
     "BadRequires": "E007",
     "MissingValue": "E010",
+    "TooLong": "E011",
 }
 
 
@@ -35,7 +36,7 @@ def parse_what_parses(text: str) -> tuple[Modelfile, list[Finding]]:
             return parse("".join(lines), require_from=False), findings
         except ModelfileSyntaxError as error:
             findings.append(of_error(error))
-            if error.kind == "Unterminated" or len(findings) >= MOST_SYNTAX_ERRORS:
+            if error.kind in ("Unterminated", "TooLong") or len(findings) >= MOST_SYNTAX_ERRORS:
                 del lines[error.line - 1 :]
             else:
                 lines[error.line - 1] = "\n"

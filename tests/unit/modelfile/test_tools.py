@@ -66,6 +66,7 @@ CODES = [
     ("E008", "FROM ./here.gguf\nDRAFT here.gguf\n", 2),
     ("E009", "FROM x\nTEMPLATE {{ .Prompt\n", 2),
     ("E010", "FROM x\nSYSTEM\n", 2),
+    ("E011", "FROM x\n" + "\n" * 100_000, 100_001),
     ("W101", "FROM x\nPARAMETER mirostat 1\n", 2),
     ("W101", "FROM x\nPROMPT {{ .Prompt }}\n", 2),
     ("W102", "FROM x\nSYSTEM a\nSYSTEM b\n", 3),
@@ -312,12 +313,24 @@ def test_render_thinks_as_the_model_can(tool: Tool) -> None:
     assert (outcome.code, outcome.err) == (1, 'Error: "Modelfile" does not support thinking\n')
 
 
-def test_render_keeps_to_the_go_template_where_a_parser_is_named(tool: Tool) -> None:
-    jinja = "{% if tools %}{{ tools }}{% endif %}{{ messages }}"  # can do more, and would be preferred
-    Path("weights.gguf").write_bytes(library.tiny_gguf({"tokenizer.chat_template": jinja}))
+def test_the_name_of_a_parser_claims_nothing(tool: Tool) -> None:
+    """A443, D35: the chat template in the file decides, and this one cannot think."""
+    Path("weights.gguf").write_bytes(library.tiny_gguf({"tokenizer.chat_template": "{{ messages }}"}))
     Path("Modelfile").write_text("FROM ./weights.gguf\nPARSER qwen3\nTEMPLATE {{ .Prompt }} {{ .ThinkLevel }}\n")
 
-    assert tool("render", "-f", "Modelfile", "--prompt", "hi", "--think", "high") == Outcome(0, "hi high", "")
+    outcome = tool("render", "-f", "Modelfile", "--prompt", "hi", "--think", "high")
+
+    assert outcome == Outcome(1, "", 'Error: "Modelfile" does not support thinking\n')
+
+
+def test_a_named_parser_needs_a_chat_template_in_the_file(tool: Tool) -> None:
+    """D35"""
+    Path("weights.gguf").write_bytes(library.tiny_gguf({}))
+    Path("Modelfile").write_text("FROM ./weights.gguf\nPARSER qwen3\nTEMPLATE {{ .Prompt }}\n")
+
+    outcome = tool("render", "-f", "Modelfile", "--prompt", "hi")
+
+    assert (outcome.code, outcome.out, "qwen3" in outcome.err) == (1, "", True)
 
 
 def test_render_takes_what_a_modelfile_leaves_to_a_file(tool: Tool) -> None:
