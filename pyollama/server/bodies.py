@@ -25,6 +25,10 @@ from pyollama.server.offload import abandoned, offload
 SMALL = 64 << 10  # bytes that are decoded, or base64 characters, in less time than a thread takes to start
 INFERENCE_PATHS = ("/api/generate", "/api/chat")  # whose bodies OLLAMA_DEBUG_LOG_REQUESTS keeps
 
+MAX_SHORT = 4096  # characters of a field that is looked at in the event loop
+
+_SHORT_FIELDS = ("model", "name", "source", "destination", "from_", "keep_alive", "think")
+_TOO_LONG = {"keep_alive": "time: invalid duration", "think": "invalid think value"}
 _LONG_LIST = 1000  # elements
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -40,6 +44,9 @@ async def read(kind: type[T]) -> T:
     if len(body) <= SMALL:
         return read_json(body, kind)
     made = await offload(read_large_json, body, kind, abandoned)
+    for field in _SHORT_FIELDS:
+        if isinstance(value := getattr(made, field, None), str) and len(value) > MAX_SHORT:
+            raise BadRequest(_TOO_LONG.get(field, "invalid model name"))
     current().exit_stack.push_async_callback(_let_go, made)
     return made
 

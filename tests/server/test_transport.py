@@ -81,6 +81,15 @@ def test_a014_a015_a_wrong_type_names_the_field(server: ServerProcess, path: str
     assert field in text
 
 
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [("model", "invalid model name"), ("keep_alive", "time: invalid duration"), ("think", "invalid think value")],
+)
+def test_a_short_field_that_is_huge_is_refused_at_once(server: ServerProcess, field: str, text: str) -> None:
+    body = {"model": "smollm", "prompt": "x", field: "1" * 200_000}
+    assert refusal(server.post("/api/generate", **body)) == (400, text)
+
+
 def test_null_counts_as_an_empty_request(server: ServerProcess) -> None:
     assert refusal(server.http.post("/api/generate", content=b"null")) == (404, "model '' not found")
 
@@ -195,6 +204,16 @@ def test_a024_chunks_arrive_before_the_generation_ends(server: ServerProcess) ->
         first = json.loads(next(answer.iter_lines()))
         assert first["done"] is False
         assert server.loaded()["alphabet:latest"]  # another request is answered meanwhile
+
+
+@pytest.mark.parametrize("size", [10, 500_000])
+def test_a420_a422_bodies_as_clients_send_them(server: ServerProcess, size: int) -> None:
+    body = b'{"MODEL":"smollm","Messages":[{"role":"user","content":"caf\xe9 %b","tool_call_id":null}],"raw":null,' % (
+        b"x" * size
+    )
+    answer = server.http.post("/api/chat", content=body + b'"_debug_render_only":true,"options":{"num_ctx":2048}}')
+    assert answer.status_code == 200
+    assert size > 1000 or "caf\ufffd xxx" in answer.json()["_debug_info"]["rendered_template"]
 
 
 def test_a_body_over_the_limit_is_refused(server: ServerProcess) -> None:
