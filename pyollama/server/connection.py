@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, cast
@@ -71,11 +71,9 @@ class Request(TrioRequest):
         content, self._content = self._content, bytearray()
         return content
 
-    async def upload(self) -> AsyncIterator[bytes]:
+    def upload(self) -> AsyncIterator[bytes]:
         """Pieces of an upload's body, as they arrive. The client waits while none is taken."""
-        await self._want()
-        async for piece in self._upload:
-            yield piece
+        return _Upload(self._want, self._upload)
 
     async def take(self, data: bytes, *, last: bool) -> None:
         """Called by the connection with each part of the body."""
@@ -128,6 +126,21 @@ class Request(TrioRequest):
         self._drop()
         self.intake.give_back(self._held)
         self._held = 0
+
+
+class _Upload:
+    """No generator, which would have to be closed by whoever stops early."""
+
+    def __init__(self, want: Callable[[], Awaitable[None]], pieces: trio.MemoryReceiveChannel[bytes]) -> None:
+        self._want = want
+        self._pieces = pieces
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        await self._want()
+        return await self._pieces.__anext__()
 
 
 class Connection(TrioASGIHTTPConnection):

@@ -27,9 +27,9 @@ class RequestLog:
     async def keep(self, path: str, body: bytes | bytearray) -> None:
         """``path``: of the endpoint, e.g. /api/chat."""
         name = f"{next(self._numbers):06}{path.replace('/', '_')}"
-        await trio.to_thread.run_sync(self._write, name, path, bytes(body))
+        await trio.to_thread.run_sync(self._write, name, path, body)
 
-    def _write(self, name: str, path: str, body: bytes) -> None:
+    def _write(self, name: str, path: str, body: bytes | bytearray) -> None:
         file = self.folder / f"{name}.json"
         command = ["curl", "-s", "-H", "Content-Type: application/json", "--data-binary", f"@{file}", self._url + path]
         try:

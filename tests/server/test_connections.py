@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import resource
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from support.servers import ServerProcess, scripted_server, server_process
 from support.stored_models import header_only, store_model
 
 from pyollama.server import sockets
+from pyollama.store import BlobWriter
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 RUNNING = b"Ollama is running"
@@ -239,6 +241,21 @@ def test_all_bodies_together_have_a_limit(tmp_path: Path) -> None:
         until(lambda: server.http.post("/api/show", content=b" " * 1_000_000).status_code == 400)
         for _ in range(5):  # what was counted was given back
             assert server.http.post("/api/show", content=b" " * 1_000_000).status_code == 400
+
+
+async def test_a_disk_that_hangs_keeps_no_other_request_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on = threading.Event()
+    monkeypatch.setattr(BlobWriter, "write", lambda *_: goes_on.wait())
+    async with scripted_server(tmp_path, "") as server:
+        with contextlib.ExitStack() as stack:
+            stack.callback(goes_on.set)
+            for i in range(45):  # more than the threads that requests share
+                client = stack.enter_context(server.connect())
+                client.sendall(post(f"/api/blobs/sha256:{i:064}", "Content-Length: 9000000") + b" " * 1_100_000)
+            answer = await trio.to_thread.run_sync(server.http.get, "/api/tags")
+            assert answer.status_code == 200
 
 
 def _answers(client: socket.socket) -> bool:
