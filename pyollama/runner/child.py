@@ -107,11 +107,12 @@ def _serve(commands: int, outlet: Outlet) -> None:
 
 def _open_engine(spec: wire.LoadSpec) -> Engine:
     os.environ["GGML_NO_BACKTRACE"] = "1"  # read when the library is loaded; else an abort would fork a debugger
-    from pyollama.native._engine import Engine
+    from pyollama.native._engine import Engine, devices
     from pyollama.runner.cpu import thread_counts
     from pyollama.runner.limits import limit_memory
 
-    limit_memory(spec.memory_limit)
+    if not any(device["kind"] in ("gpu", "igpu") for device in devices()):  # their drivers map far more than they use
+        limit_memory(spec.memory_limit)
     options = msgspec.structs.asdict(spec)
     del options["memory_limit"]
     decode_threads, batch_threads = thread_counts()

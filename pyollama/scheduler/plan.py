@@ -22,7 +22,8 @@ MOST_CELLS = (1 << 31) - POOL_STEP  # the engine counts them in 32 bits
 SEQUENCES = 64
 RECURRENT_SEQUENCES = 8  # each has a state of its own, however short it is
 EMBEDDING_BATCH = 2048  # tokens
-LIMIT_MARGIN = 512 << 20  # bytes; what a runner may take beyond its plan, for prompts, templates and threads
+LIMIT_MARGIN = 512 << 20  # bytes
+STACK_BYTES = 8 << 20  # of a thread, on Linux
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +101,13 @@ def make_plan(facts: ModelFacts, options: Options, settings: Settings, available
     )
     needed = fixed + n_cells * cell
     embedding = 0 if facts.pooling else spec.n_ctx * cell + facts.compute_bytes(n_batch, n_seq_max)
-    spec.memory_limit = needed + n_cells * cell + embedding + LIMIT_MARGIN  # the pool twice: requests may be parked
+    spec.memory_limit = needed + n_cells * cell + embedding + _margin(placement.n_threads)  # requests may be parked
     return LoadPlan(spec, placement, facts, min(n_ctx, n_cells), needed, embedding)
+
+
+def _margin(n_threads: int) -> int:
+    """Memory beyond the plan that a runner may take: for prompts, templates, and two pools of threads."""
+    return LIMIT_MARGIN + 2 * n_threads * STACK_BYTES
 
 
 def _cells(n_ctx: int, floor: int, contexts: int, cell: int, room: float) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from support.servers import ServerProcess, refusal
 
@@ -110,6 +112,72 @@ def test_options_that_are_let_through(server: ServerProcess, options: dict[str, 
 )
 def test_all_options_of_older_versions(server: ServerProcess, options: dict[str, object]) -> None:
     assert server.post("/api/generate", model="smollm", prompt="Hi", stream=False, options=options).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"top_p": 1.5},
+        {"top_p": -1},
+        {"min_p": 2},
+        {"min_p": -1},
+        {"typical_p": 2},
+        {"num_thread": -1},
+        {"num_batch": -1},
+        {"num_ctx": -5},
+        {"num_keep": -1},
+        {"top_k": -1},
+        {"num_predict": 10**30},
+        {"seed": 10**30},
+    ],
+    ids=str,
+)
+def test_c12_c18_values_that_ollama_takes_as_off(server: ServerProcess, options: dict[str, object]) -> None:
+    assert complete(server, **{"num_predict": 1, **options, "stop": [" "]})["done"]
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"repeat_last_n": -1}, 'option "repeat_last_n" is -1, but must be at least 0'),
+        ({"num_keep": -2}, 'option "num_keep" is -2, but must be at least -1'),
+        ({"repeat_penalty": 0}, 'option "repeat_penalty" is 0.0, but must be more than 0'),
+        ({"temperature": 1e39}, 'option "temperature" is 1e+39, but must be a number of 32 bits'),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("path", ["generate", "chat", "embed"])
+def test_b8_numbers_that_no_engine_could_use(server: ServerProcess, path: str, options: Any, text: str) -> None:
+    messages = [{"role": "user", "content": "x"}]
+    answer = server.post(f"/api/{path}", model="smollm", prompt="x", input="x", messages=messages, options=options)
+    assert refusal(answer) == (400, text)
+
+
+def test_c5_a_load_option_of_one_request_does_not_stay_for_others(server: ServerProcess) -> None:
+    """The RoPE frequency of the example of 2023 turns every answer into noise; here it costs its own request only."""
+    plain = complete(server)["response"]
+    assert complete(server, rope_frequency_base=1.1)["response"] != plain
+    assert complete(server)["response"] == plain
+
+
+def test_b4_a_batch_beyond_all_measure_is_what_the_engine_takes(server: ServerProcess) -> None:
+    assert complete(server, num_batch=2_000_000_000, num_predict=1)["done"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "text"),
+    [
+        ({"num_ctx": "1024"}, 'option "num_ctx" must be of type integer'),
+        ({"top_k": True}, 'option "top_k" must be of type integer'),
+        ({"temperature": 1e39}, 'option "temperature" is 1e+39, but must be a number of 32 bits'),
+        ({"temprature": 1}, "unknown parameter 'temprature'"),
+    ],
+    ids=["A439", "bool", "range", "C17"],
+)
+def test_b17_parameters_of_a_create_are_checked(server: ServerProcess, parameters: Any, text: str) -> None:
+    answer = server.post("/api/create", model="wrong", **{"from": "smollm"}, parameters=parameters)
+    assert refusal(answer) == (400, text)
+    assert server.post("/api/show", model="wrong").status_code == 404
 
 
 def test_a207_mirostat_does_not_fail(server: ServerProcess) -> None:

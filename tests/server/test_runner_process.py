@@ -247,6 +247,26 @@ async def test_a_request_that_left_before_its_turn_is_not_rendered(tmp_path: Pat
         assert await runner.tokenize([["still alive"]])
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+async def test_the_memory_limit_is_never_in_the_way_of_work(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """C2: more requests than the pool holds, so that some are parked, embeddings beside them, and half the margin."""
+    monkeypatch.setattr("pyollama.scheduler.plan.LIMIT_MARGIN", 256 << 20)
+    monkeypatch.setattr("pyollama.scheduler.plan.SMALLEST_POOL", 512)
+    options = replace(GREEDY, num_ctx=256, num_predict=48)
+    ended: list[str] = []
+    async with using(model, options) as lease, trio.open_nursery() as nursery:
+
+        async def ask(number: int) -> None:
+            _, finished = await complete(lease, f"Number {number}. " + "One two three four. " * 20, options)
+            ended.append(finished.reason)
+
+        for number in range(6):
+            nursery.start_soon(ask, number)
+        await lease.embed(["word " * 50] * 4, options=options, truncate=True)
+    assert len(ended) == 6
+    assert set(ended) <= {"stop", "length"}
+
+
 DOUBLES = "{% set n = namespace(x='aaaa') %}{% for i in range(60) %}{% set n.x = n.x + n.x %}{% endfor %}{{ n.x }}"
 
 
