@@ -106,12 +106,13 @@ class Conversation:
     def n_messages(self) -> int:
         return len(self._messages)
 
-    def form(self) -> AnswerForm:
+    async def form(self) -> AnswerForm:
         """What the engine must know of the answer. After ``prompt``."""
         if self._style.language == "go":
             reads = self._tools or self._style.thinks
             return AnswerForm(shown=gotemplate.marks(self._style.template) if reads else ())
-        return jinja.form(self._shim)
+        form: AnswerForm = await self._offload(jinja.form, self._shim)
+        return form
 
     def parser(self, prompt: Prompt) -> OutputParser:
         """What reads the answer to ``prompt``."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import msgspec
+import trio
 
 from pyollama.errors import InputTooLong, PromptBeyondContext, PromptTooLong, PyollamaError
 from pyollama.runner.inbox import Inbox, to_error
@@ -15,6 +17,8 @@ from pyollama.scheduler.loaded import LoadedModel
 from pyollama.scheduler.options import Options
 from pyollama.scheduler.plan import context_length
 from pyollama.wire import runner as wire
+
+LONG_RESULT = 1 << 16  # bytes of JSON from which on a thread decodes it
 
 
 class Lease:
@@ -89,7 +93,9 @@ class Lease:
 
     async def render(self, request: bytes) -> dict[str, Any]:
         """A chat rendered with the GGUF's own Jinja template: prompt, stops, format, parser, thinking tags."""
-        return msgspec.json.decode(await self._runner.render(request), type=dict[str, Any])
+        result = await self._runner.render(request)
+        decode = partial(msgspec.json.decode, result, type=dict[str, Any])
+        return await trio.to_thread.run_sync(decode) if len(result) > LONG_RESULT else decode()
 
     async def tokenize(self, prompts: Sequence[Sequence[str]]) -> list[list[int]]:
         """Token ids of each prompt (its fragments), with BOS where the model adds it."""

@@ -140,7 +140,7 @@ class _Run:
             prompt = await talk.shorten(self._n_ctx)
         else:
             prompt = await talk.prompt()
-        completion = self._completion(prompt, talk.form())
+        completion = self._completion(prompt, await talk.form())
         return await begin(completion, self.lease, self.timer, talk.parser, shorten=talk.shorten)
 
     async def preview(self) -> Preview:
