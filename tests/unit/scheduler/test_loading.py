@@ -241,6 +241,7 @@ async def test_the_idle_model_with_the_shortest_keep_alive_makes_room(make_model
 
 
 async def test_ties_are_broken_by_name(make_model: MakeModel) -> None:
+    """A170"""
     async with scheduling(max_loaded_models=2) as scheduler:
         for name in ("b", "a", "c"):
             await pid_of(scheduler, make_model(name))
@@ -278,6 +279,7 @@ async def test_a_model_that_does_not_fit_beside_another_evicts_it(
 
 
 async def test_a_model_that_does_not_fit_alone_is_refused(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A174"""
     monkeypatch.setattr(host_memory, "available_bytes", lambda: 1 << 20)
     async with scheduling() as scheduler:
         with pytest.raises(

@@ -116,6 +116,12 @@ def test_a_request_replaces_the_stop_list_of_the_model() -> None:
     assert BASE.merge({"stop": ["a", "b"]}, {"stop": ["c"]}).stop == ("c",)
 
 
+@pytest.mark.parametrize("given", [[], ["c"]])
+def test_even_an_empty_stop_list_replaces_the_models(given: list[str]) -> None:
+    """A435"""
+    assert BASE.merge({"stop": ["a"]}, {"stop": given}).stop == tuple(given)
+
+
 def test_null_is_ignored() -> None:
     assert BASE.merge({"top_k": 3}, {"top_k": None}).sampling.top_k == 3
 

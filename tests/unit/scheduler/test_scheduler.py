@@ -72,6 +72,7 @@ async def test_a_prompt_that_cannot_be_cut_says_so(model: Model) -> None:
 
 
 async def test_num_parallel_makes_requests_wait_in_order(model: Model) -> None:
+    """A168"""
     order: list[int] = []
     async with scheduling(num_parallel=1) as scheduler:
         async with trio.open_nursery() as nursery:
