@@ -17,6 +17,7 @@ from support.servers import ServerProcess, scripted_server, server_process
 from support.stored_models import header_only, store_model
 
 from pyollama.server import sockets
+from pyollama.server.routes import blobs
 from pyollama.store import BlobWriter
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -254,6 +255,9 @@ async def test_a_disk_that_hangs_keeps_no_other_request_waiting(
             for i in range(45):  # more than the threads that requests share
                 client = stack.enter_context(server.connect())
                 client.sendall(post(f"/api/blobs/sha256:{i:064}", "Content-Length: 9000000") + b" " * 1_100_000)
+            with trio.fail_after(20):
+                while blobs._disk.statistics().tasks_waiting < 45 - 16:  # noqa: ASYNC110  # there is no event for it
+                    await trio.sleep(0.01)
             answer = await trio.to_thread.run_sync(server.http.get, "/api/tags")
             assert answer.status_code == 200
 
