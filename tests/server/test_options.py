@@ -153,13 +153,6 @@ def test_b8_numbers_that_no_engine_could_use(server: ServerProcess, path: str, o
     assert refusal(answer) == (400, text)
 
 
-def test_c5_a_load_option_of_one_request_does_not_stay_for_others(server: ServerProcess) -> None:
-    """The RoPE frequency of the example of 2023 turns every answer into noise; here it costs its own request only."""
-    plain = complete(server)["response"]
-    assert complete(server, rope_frequency_base=1.1)["response"] != plain
-    assert complete(server)["response"] == plain
-
-
 def test_b4_a_batch_beyond_all_measure_is_what_the_engine_takes(server: ServerProcess) -> None:
     assert complete(server, num_batch=2_000_000_000, num_predict=1)["done"]
 

@@ -165,6 +165,17 @@ async def test_leaving_a_stream_stops_the_engine(model: Model) -> None:
     assert "Paris" in text
 
 
+async def test_the_rope_frequency_of_one_request_does_not_stay_for_others(model: Model) -> None:
+    """C5: that of the example of 2023 turns every answer into noise; here it costs its own request only."""
+    noisy = replace(short(), rope_frequency_base=1.1)
+    texts: list[str] = []
+    async with scheduling() as scheduler:
+        for options in (short(), noisy, short()):
+            async with scheduler.use(model, options, None) as lease:
+                texts.append((await complete(lease, "The capital of France is", options))[0])
+    assert texts[0] == texts[2] != texts[1]
+
+
 # --- the process ---
 
 
