@@ -75,22 +75,24 @@ async def _serve(settings: Settings, listeners: Sequence[socket.socket]) -> None
     store = Store(settings.models, noprune=settings.noprune)
     log.info("server config", extra={"env": settings.effective()})
     scheduler = Scheduler(settings)
-    app = make_app(Services(settings, store, scheduler))
+    services = Services(settings, store, scheduler)
+    app = make_app(services)
     stopping = trio.Event()
     async with trio.open_nursery() as nursery:
         await nursery.start(_watch_signals, stopping)
         await trio.to_thread.run_sync(store.prune)
         await nursery.start(scheduler.run)
-        nursery.start_soon(_end_answers, stopping, scheduler)
+        nursery.start_soon(_end_answers, stopping, services)
         await run_app(app, listeners, stopping)
         nursery.cancel_scope.cancel()
 
 
-async def _end_answers(stopping: trio.Event, scheduler: Scheduler) -> None:
+async def _end_answers(stopping: trio.Event, services: Services) -> None:
     """Let no stream just break off: its last line is the whole answer's, or says why there is none."""
     await stopping.wait()
     await trio.sleep(GRACE_SECONDS - LAST_WORDS_SECONDS)
-    scheduler.stop()
+    services.scheduler.stop()
+    services.works.stop()
 
 
 async def run_app(

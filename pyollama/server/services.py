@@ -10,6 +10,7 @@ import quart
 
 from pyollama.config import Settings
 from pyollama.scheduler import Scheduler
+from pyollama.server.work import Works
 from pyollama.store import Store
 
 _KEY = "pyollama"
@@ -17,11 +18,12 @@ _KEY = "pyollama"
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """One server's settings, its models on disk, and those in memory."""
+    """One server's settings, its models on disk and those in memory, and the long works of its requests."""
 
     settings: Settings
     store: Store
     scheduler: Scheduler
+    works: Works = field(default_factory=Works)
     started: float = field(default_factory=time.monotonic)
 
     def attach(self, app: quart.Quart) -> None:

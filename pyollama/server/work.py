@@ -10,25 +10,26 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import trio
 
-from pyollama.errors import InternalError, PyollamaError
+from pyollama.errors import InternalError, PyollamaError, ServerStopping
 
 T = TypeVar("T")
 
-_AT_ONCE = 8  # works at a time, in threads of their own: others than those that all requests share
-_threads = trio.CapacityLimiter(_AT_ONCE)
+AT_ONCE = 8  # works at a time, in threads of their own: others than those that all requests share
 
 log = logging.getLogger("pyollama.server")
 
 
 class Work(Generic[T]):
-    """The reports of work that ``begin`` began."""
+    """The reports of work that ``Works.begin`` began."""
 
-    def __init__(self, replaces: Callable[[T, T], bool]) -> None:
+    def __init__(self, replaces: Callable[[T, T], bool], threads: trio.CapacityLimiter) -> None:
         self._replaces = replaces
+        self._threads = threads
+        self._scope = trio.CancelScope()
         self._reports: deque[T] = deque()
         self._changed = trio.Event()
         self._ended = False
@@ -55,7 +56,8 @@ class Work(Generic[T]):
     async def run(self, steps: Generator[T, None, None]) -> None:
         """Take all steps; a PyollamaError is kept for whoever takes the reports."""
         try:
-            await trio.to_thread.run_sync(self._take, steps, limiter=_threads)
+            with self._scope:
+                await trio.to_thread.run_sync(self._take, steps, limiter=self._threads)
         except PyollamaError as error:
             self._error = error
         except Exception:
@@ -64,6 +66,11 @@ class Work(Generic[T]):
         finally:
             self._ended = True
             self._changed.set()
+
+    def stop(self, error: PyollamaError) -> None:
+        """Undo what was begun; ``error`` is what comes after the reports."""
+        self._error = error
+        self._scope.cancel()
 
     def _take(self, steps: Generator[T, None, None]) -> None:
         try:
@@ -80,14 +87,30 @@ class Work(Generic[T]):
         self._changed.set()
 
 
-@asynccontextmanager
-async def begin(steps: Generator[T, None, None], replaces: Callable[[T, T], bool]) -> AsyncIterator[Work[T]]:
-    """Take the steps while the block runs; leaving it early stops them and waits until they are undone.
+class Works:
+    """All works of one server."""
 
-    ``replaces(old, new)``: whether a report that nobody took yet has become pointless.
-    """
-    work = Work(replaces)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(work.run, steps)
-        yield work
-        nursery.cancel_scope.cancel()
+    def __init__(self) -> None:
+        self._threads = trio.CapacityLimiter(AT_ONCE)
+        self._running: set[Work[Any]] = set()
+
+    @asynccontextmanager
+    async def begin(self, steps: Generator[T, None, None], replaces: Callable[[T, T], bool]) -> AsyncIterator[Work[T]]:
+        """Take the steps while the block runs; leaving it early stops them and waits until they are undone.
+
+        ``replaces(old, new)``: whether a report that nobody took yet has become pointless.
+        """
+        work = Work(replaces, self._threads)
+        self._running.add(work)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(work.run, steps)
+                yield work
+                nursery.cancel_scope.cancel()
+        finally:
+            self._running.remove(work)
+
+    def stop(self) -> None:
+        """End every work with ServerStopping: the server will be gone in a moment."""
+        for work in self._running:
+            work.stop(ServerStopping())

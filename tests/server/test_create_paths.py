@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ import httpx
 import pytest
 import trio
 from support import library
-from support.servers import ServerProcess, refusal
+from support.servers import ServerProcess, refusal, server_process
 
 ELSEWHERE = {"X-Forwarded-For": "203.0.113.7"}
 
@@ -151,3 +152,21 @@ async def test_b6_a_client_that_leaves_ends_the_copy_of_a_large_file(server: Ser
     with trio.fail_after(60):
         while library.blobs(server.store.root) != before:  # noqa: ASYNC110  # there is no event for it
             await trio.sleep(0.05)
+
+
+def test_b6_a_server_that_stops_ends_the_copy_and_says_so(tmp_path: Path) -> None:
+    large = tmp_path / "large.gguf"
+    large.write_bytes(library.tiny_gguf())
+    os.truncate(large, 8 << 30)
+    with (
+        server_process(tmp_path / "models") as server,
+        server.http.stream("POST", "/api/create", json={"model": "large", "modelfile": f"FROM {large}"}) as answer,
+    ):
+        lines = answer.iter_lines()
+        while "completed" not in next(lines):
+            pass
+        server.process.send_signal(signal.SIGTERM)
+        *_, last = lines
+        assert json.loads(last) == {"error": "the server is stopping"}
+        assert server.process.wait(20) == 0
+        assert library.blobs(server.store.root) == set()

@@ -16,7 +16,7 @@ from pyollama.server.connection import current
 from pyollama.server.dialects.ollama.encoder import error_line
 from pyollama.server.lookup import named
 from pyollama.server.services import services
-from pyollama.server.work import Work, begin
+from pyollama.server.work import Work
 from pyollama.store import Store
 from pyollama.wire.chat import Message
 from pyollama.wire.ollama import CreateRequest, ProgressLine
@@ -38,7 +38,7 @@ async def create_model() -> Response:
     if call.remote_host:
         raise BadRequest("bad remote")
     steps = _steps(call, services().store, is_local=current().is_local)
-    work = await current().exit_stack.enter_async_context(begin(steps, _replaces))
+    work = await current().exit_stack.enter_async_context(services().works.begin(steps, _replaces))
     if call.stream is False:
         last = await work.last()
         return answers.json(_line(last) if last else {})
