@@ -28,6 +28,14 @@ def sliding_window(path: Path, window: int = 32, chat_template: str = "") -> Pat
     )
 
 
+def with_vocabulary(path: Path, vocabulary: Mapping[str, object], *, name: str = "model") -> Path:
+    """A model that says nothing sensible, with any vocabulary. Some names change what its special tokens do."""
+    tokens = vocabulary["tokenizer.ggml.tokens"]
+    assert isinstance(tokens, list)
+    keys = {"attention.sliding_window": 32, "attention.sliding_window_pattern": 2, **_attention()}
+    return _write(path, "gemma3", keys, _gemma_tensors(len(tokens)), {"general.name": name, **vocabulary})
+
+
 def scripted(path: Path, follows: bytes, *, chat_template: str = "") -> Path:
     """A Llama whose greedy answer is certain on every machine: each byte of ``follows`` is followed by the next one.
 
@@ -187,9 +195,9 @@ class _Weights:
         return TensorSpec(name, "F32", (n,), np.full(n, value, "<f4").tobytes())
 
 
-def _gemma_tensors() -> Iterator[TensorSpec]:
+def _gemma_tensors(n_vocab: int = len(BYTES)) -> Iterator[TensorSpec]:
     weights = _Weights()
-    yield weights.matrix("token_embd.weight", N_EMBD, len(BYTES))
+    yield weights.matrix("token_embd.weight", N_EMBD, n_vocab)
     yield weights.constant("output_norm.weight", N_EMBD, 1)
     for layer in range(N_LAYER):
         for name in ("attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm"):
