@@ -50,7 +50,7 @@ class TooManyBodies(PyollamaError):
 
 
 class OptionTypeError(PyollamaError):
-    """A model option of the wrong JSON type (api.md section 6). The text is the option table's."""
+    """A model option of the wrong JSON type. The text is the option table's."""
 
 
 class OptionRangeError(BadRequest):
@@ -103,7 +103,7 @@ class NotPulled(PyollamaError):
 
 
 class CloudDisabled(PyollamaError):
-    """A model of an online service, which this server does not use (api.md section 10)."""
+    """A model of an online service, which this server does not use."""
 
     status = 403
 
@@ -167,7 +167,7 @@ class ModelfileError(BadRequest):
 
 
 class ServerPath(BadRequest):
-    """A path of this machine from a client of another one (api.md D7)."""
+    """A path of this machine from a client of another one."""
 
     def __init__(self, value: str) -> None:
         super().__init__(f"paths on the server are accepted from the same machine only: {value}")
@@ -193,7 +193,7 @@ class FormatWithoutTemplate(PyollamaError):
 
 
 class MissingCapability(BadRequest):
-    """``name`` comes quoted or full as api.md section 5.1 wants it."""
+    """``name`` comes quoted or full, as Ollama words this for each endpoint."""
 
     def __init__(self, name: str, *missing: str) -> None:
         super().__init__(f"{name} does not support " + "\n".join(missing))
@@ -275,7 +275,7 @@ class EngineRefused(PyollamaError):
 
 
 class PromptTooLong(BadRequest):
-    """The prompt does not fit and truncation is off (api.md D4). n_tokens and n_ctx are in tokens."""
+    """The prompt does not fit and truncation is off. n_tokens and n_ctx are in tokens."""
 
     def __init__(self, n_tokens: int, n_ctx: int) -> None:
         super().__init__(
@@ -293,7 +293,7 @@ class InvalidFormat(PyollamaError):
 
 
 class PromptBeyondContext(BadRequest):
-    """The prompt does not fit and shifting is off, so it cannot be cut (api.md section 5.6)."""
+    """The prompt does not fit and shifting is off, so it cannot be cut."""
 
     def __init__(self) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""Splitting a stream into reasoning and answer (template.md section 12).
+"""Splitting a stream into reasoning and answer.
 
 The text between an opening and a closing tag, at the very start of the answer, is reasoning. A tag may arrive in parts;
 what could still become a tag is held back until it is decided.

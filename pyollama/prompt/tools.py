@@ -1,4 +1,4 @@
-"""Finding tool calls in a stream of text (template.md section 13).
+"""Finding tool calls in a stream of text.
 
 Templates of models with tools show how such a model writes a call: after a tag, as JSON or as markup. ``ToolParser``
 holds the text of a call back until it is complete. Text before the tag is content; with a tag of one bracket the model

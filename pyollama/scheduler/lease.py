@@ -56,7 +56,7 @@ class Lease:
 
         Args:
             prompt: fragments in turn of a template and of data (``prompt.prompts``).
-            truncate: cut a too long prompt from its middle. Needs shift (api.md section 5.6).
+            truncate: cut a too long prompt from its middle. Needs shift.
             logprobs: -1 none; n: those of the chosen tokens and of n alternatives.
             want_context: put the token ids of prompt and answer into Finished.
             shown: special tokens in these texts, and in stop texts, are part of the answer's text.

@@ -121,7 +121,7 @@ def _cells(n_ctx: int, floor: int, contexts: int, cell: int, room: float) -> int
 
 
 def batch_size(options: Options, facts: ModelFacts, n_ctx: int) -> int:
-    """Prompt tokens per batch (api.md section 6.1)."""
+    """Prompt tokens per batch."""
     if options.num_batch:
         return options.num_batch
     if facts.pooling:

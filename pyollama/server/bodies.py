@@ -1,4 +1,4 @@
-"""Reading request bodies (api.md section 2.2), and the meaning of fields that have several JSON forms.
+"""Reading request bodies, and the meaning of fields that have several JSON forms.
 
 A small body is decoded at once, a large one beside the event loop.
 """
@@ -68,7 +68,7 @@ def _empty(items: list[Any]) -> None:
 
 
 def keep_alive(value: Any) -> float | None:
-    """Seconds to keep a model after its last request, FOREVER, or None when not given (section 5.2)."""
+    """Seconds to keep a model after its last request, FOREVER, or None when not given."""
     match value:
         case None:
             return None

@@ -1,4 +1,4 @@
-"""Times as the API writes them (api.md section 2.6). A stream asks for one per token, so they are cheap."""
+"""Times as the API writes them. A stream asks for one per token, so they are cheap."""
 
 from __future__ import annotations
 

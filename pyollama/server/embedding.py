@@ -102,7 +102,7 @@ async def embed(
 
 
 def is_normalized(model: Model) -> bool:
-    """Whether a vector of this model has length 1 where nobody asked for that (api.md section 5.11). Reads its file."""
+    """Whether a vector of this model has length 1 where nobody asked for that. Reads its file."""
     with model.header() as header:
         keys = header.metadata
         family = keys.get("general.architecture")

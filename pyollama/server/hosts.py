@@ -1,4 +1,4 @@
-"""Which Host headers a server on the loopback address answers (api.md section 3.2).
+"""Which Host headers a server on the loopback address answers.
 
 A page that rebinds its own name to 127.0.0.1 still sends that name, so names from outside are refused.
 """

@@ -1,4 +1,4 @@
-"""Which web pages may call the server (api.md section 3.1)."""
+"""Which web pages may call the server."""
 
 from __future__ import annotations
 

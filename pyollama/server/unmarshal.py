@@ -1,7 +1,7 @@
-"""JSON as Go reads it into a struct (api.md sections 2.1 and 2.2).
+"""JSON as Go reads it into a struct.
 
 Keys match without regard to letter case where no exact key exists, ``null`` is absent at any depth, and a wrong type is
-told in the words that clients of Ollama know. What is more than Go accepts has its reason in api.md section 14.1.
+told in the words that clients of Ollama know. What is more than Go accepts is listed in docs/reference/api.md.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class ToolFunction(Struct, omit_defaults=True, gc=False):
 
 
 class Tool(Struct, gc=False):
-    """A function that the model may call (section 4.3)."""
+    """A function that the model may call."""
 
     function: ToolFunction = field(default_factory=ToolFunction)
     type: str = "function"

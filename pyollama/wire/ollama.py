@@ -1,4 +1,4 @@
-"""Requests and answers of the native API (api.md sections 4 and 7), as structs without behaviour.
+"""Requests and answers of the native API, as structs without behaviour.
 
 Every request field may be ``null``, which means "not given". Unknown keys are ignored. ``Any`` fields have more than
 one JSON form; ``server.bodies`` gives them meaning.
@@ -20,7 +20,7 @@ class Inference(Struct):
 
     model: str | None = None
     options: dict[str, Any] | None = None
-    keep_alive: Any = None  # number or duration text, section 5.2
+    keep_alive: Any = None  # number or duration text
     truncate: bool | None = None
 
 
@@ -29,7 +29,7 @@ class Completion(Inference):
 
     stream: bool | None = None
     format: Raw = Raw(b"null")  # "json" or a schema, kept as written for the error text
-    think: Any = None  # boolean or level, section 5.8
+    think: Any = None  # boolean or level
     shift: bool | None = None
     logprobs: bool | None = None
     top_logprobs: int | None = None
@@ -93,7 +93,7 @@ class CopyRequest(Struct):
 
 
 class CreateRequest(NamedRequest):
-    """Object form and text form of create (section 7.7)."""
+    """Object form and text form of create."""
 
     from_: str | None = field(default=None, name="from")
     files: dict[str, str] | None = None
@@ -163,7 +163,7 @@ class AlternativeToken(Struct):
 
 
 class TokenLogprobs(Struct):
-    """One generated token (section 4.5)."""
+    """One generated token."""
 
     token: str
     logprob: float

@@ -40,7 +40,7 @@ class LoadSpec(Struct, array_like=True, tag="load"):
 
 
 class Sampling(Struct, array_like=True, frozen=True):
-    """How the next token is chosen (api.md section 6.1). Defaults: modelfile_grammar.PARAMETERS."""
+    """How the next token is chosen. Defaults: modelfile_grammar.PARAMETERS."""
 
     temperature: float
     top_k: int

@@ -1,4 +1,4 @@
-"""Blobs: is one there, and uploading one (api.md section 7.8)."""
+"""Blobs: is one there, and uploading one."""
 
 from __future__ import annotations
 

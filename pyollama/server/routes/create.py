@@ -1,4 +1,4 @@
-"""Creating models (api.md section 7.7): the object form, and the text form of 2023."""
+"""Creating models: the object form, and the text form of 2023."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Embeddings: the endpoint of today and the legacy one (api.md sections 7.5 and 7.6)."""
+"""Embeddings: the endpoint of today and the legacy one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stored models: listing, copying and deleting them (api.md sections 7.9, 7.11 and 7.12)."""
+"""The stored models: listing, copying and deleting them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which models are loaded (api.md section 7.15)."""
+"""Which models are loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything about one stored model (api.md section 7.10)."""
+"""Everything about one stored model."""
 
 from __future__ import annotations
 

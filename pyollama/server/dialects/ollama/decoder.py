@@ -1,4 +1,4 @@
-"""Bodies of generate and chat (api.md) as an ``Ask``: what can be checked before a model is looked up."""
+"""Bodies of generate and chat as an ``Ask``: what can be checked before a model is looked up."""
 
 from __future__ import annotations
 
