@@ -21,8 +21,8 @@ from pyollama.errors import PyollamaError
 from pyollama.scheduler import Scheduler
 from pyollama.server import log as server_log
 from pyollama.server.app import App, make_app
+from pyollama.server.dialects.ollama.status import API_LEVEL
 from pyollama.server.listening import allow_many_files, listen
-from pyollama.server.routes.status import API_LEVEL
 from pyollama.server.services import Services
 from pyollama.server.sockets import serve_connections
 from pyollama.store import Store

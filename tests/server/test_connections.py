@@ -17,7 +17,7 @@ from support.servers import ServerProcess, scripted_server, server_process
 from support.stored_models import header_only, store_model
 
 from pyollama.server import sockets
-from pyollama.server.routes import blobs
+from pyollama.server.dialects.ollama import blobs
 from pyollama.store import BlobWriter
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -28,3 +28,19 @@ def test_ci_runs_the_command_that_the_readme_names() -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+SOURCES = [path for name in ("pyollama", "modelfile_grammar", "csrc") for path in (ROOT / name).rglob("*.*")]
+DOCUMENT = re.compile(r"[\w/]*\b[a-z]+\.md\b( sections? \d|\W+\d)?")
+
+
+def test_sources_cite_documents_that_exist() -> None:
+    """A name with a number after it means a section, and our documents have none."""
+    wrong = []
+    for path in SOURCES:
+        if path.suffix in (".py", ".pyx", ".pxd", ".cpp", ".hpp"):
+            for cited in DOCUMENT.finditer(path.read_text()):
+                exists = (ROOT / cited[0]).exists() or list(ROOT.glob(f"docs/*/{cited[0]}"))
+                if cited[1] or not exists:
+                    wrong.append(f"{path.relative_to(ROOT)}: {cited[0]}")
+    assert wrong == []

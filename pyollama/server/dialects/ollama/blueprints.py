@@ -1,7 +1,19 @@
 """All endpoints of this dialect."""
 
-from pyollama.server.dialects.ollama import chat, errors, generate
-from pyollama.server.routes import blobs, cloud, create, embed, library, running, show, status, transfers
+from pyollama.server.dialects.ollama import (
+    blobs,
+    chat,
+    cloud,
+    create,
+    embed,
+    errors,
+    generate,
+    library,
+    running,
+    show,
+    status,
+    transfers,
+)
 
 _MODULES = (status, generate, chat, embed, create, blobs, library, show, running, transfers, cloud)
 blueprints = tuple(module.blueprint for module in _MODULES)

@@ -1,1 +1,0 @@
-"""The endpoints around the models, one module per group of them."""
