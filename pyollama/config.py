@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 
 FOREVER = math.inf
+CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")  # of keys and values
 PREFIXES = ("PYOLLAMA_", "OLLAMA_")
 DEFAULT_PORT = 11434
 LOOPBACK, ALL_INTERFACES = "127.0.0.1", "0.0.0.0"
@@ -201,6 +202,12 @@ def _level(text: str) -> int:
     return int(text in _TRUE) if text in _TRUE + _FALSE else _uint(text) if text.isdigit() else 1
 
 
+def _cache_type(text: str) -> str:
+    if text not in CACHE_TYPES:
+        raise ValueError(f"not one of {', '.join(CACHE_TYPES)}")
+    return text
+
+
 def _list(text: str) -> tuple[str, ...]:
     return tuple(item for item in (part.strip() for part in text.split(",")) if item)
 
@@ -230,7 +237,7 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "origins": _list,
     "keep_alive": _keep_alive,
     "load_timeout": _timeout,
-    "kv_cache_type": str.lower,
+    "kv_cache_type": lambda text: _cache_type(text.lower()),
     "debug": _level,
     "editor": str,
 }

@@ -220,6 +220,13 @@ class LoadFailed(PyollamaError):
         super().__init__(f"failed to load model: {reason}; the file may be damaged, pull or create the model again")
 
 
+class LoadRefused(PyollamaError):
+    """The engine cannot load a model in the way that was asked for; its file is sound."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"failed to load model: {reason}")
+
+
 class LoadOutOfMemory(PyollamaError):
     """The engine ran out of memory while it loaded a model. ``reason`` is its own."""
 

@@ -95,7 +95,7 @@ Status Context::open(const Model & model, llama_context_params params, const Loa
     std::unique_ptr<Context> context(new Context);
     context->context_ = llama_init_from_model(model.raw(), params);
     if (!context->context_) {
-        return Status::error(Code::no_memory, errors.reason("the context could not be created"));
+        return no_memory_or(Code::bad_request, errors.reason("out of memory: the context could not be created"));
     }
     pools.attach(context->context_);
     std::vector<llama_adapter_lora *> adapters = model.adapters();

@@ -111,6 +111,15 @@ HeldLog::~HeldLog() {
     }
 }
 
+Status no_memory_or(Code otherwise, const std::string & reason) {
+    for (const char * words : {"allocate", "bad_alloc", "out of memory", "insufficient memory"}) {
+        if (reason.find(words) != std::string::npos) {
+            return Status::error(Code::no_memory, reason);
+        }
+    }
+    return Status::error(otherwise, reason);
+}
+
 // Callers up the stack repeat that they failed; the first line is the one that knows why.
 std::string ErrorLines::reason(const std::string & fallback) const {
     return lines_.empty() ? fallback : std::string(without_prefix(lines_.front()));

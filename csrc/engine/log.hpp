@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/status.hpp"
+
 namespace po {
 
 // Routes the logs of llama and ggml here. Once per process, before anything is loaded; later calls do nothing.
@@ -25,6 +27,9 @@ class ErrorLines {
   private:
     std::vector<std::string> lines_;
 };
+
+// Why something was refused, from the library's words, which are all it gives: no_memory where they speak of that.
+Status no_memory_or(Code otherwise, const std::string & reason);
 
 // Holds back what the constructing thread logs while this lives: a computation that we stop ourselves is reported as
 // failed in four lines. Not nested.

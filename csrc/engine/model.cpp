@@ -53,16 +53,6 @@ llama_model_params model_params(const LoadSpec & spec, const std::function<bool(
     return params;
 }
 
-// The library says why in words only.
-Status refused(const std::string & reason) {
-    for (const char * words : {"allocate", "bad_alloc", "out of memory", "insufficient memory"}) {
-        if (reason.find(words) != std::string::npos) {
-            return Status::error(Code::no_memory, reason);
-        }
-    }
-    return Status::error(Code::model_error, reason);
-}
-
 // While one of these lives, the tokenizer of this thread takes no special tokens out of its text.
 struct Partitioned {
     Partitioned() { po_partitioned = true; }
@@ -103,7 +93,7 @@ Status Model::load(const LoadSpec & spec, const std::function<bool(float)> & pro
                                       : llama_model_load_from_splits(paths.data(), paths.size(), params);
     if (!model->model_) {
         return stopped ? Status::error(Code::cancelled, "the load was cancelled")
-                       : refused(errors.reason("the file could not be read"));
+                       : no_memory_or(Code::model_error, errors.reason("the file could not be read"));
     }
     model->read_traits();
     const int layers = llama_model_n_layer(model->model_) + 1;

@@ -180,6 +180,8 @@ def to_load_error(event: LoadFailed) -> errors.PyollamaError:
     """What a failed load means to those who wait for it."""
     if event.code == "no_memory":
         return errors.LoadOutOfMemory(event.reason)
+    if event.code == "bad_request":
+        return errors.LoadRefused(event.reason)
     if found := _UNKNOWN_ARCHITECTURE.search(event.reason):
         return errors.UnknownArchitecture(found[1])
     return errors.LoadFailed(event.reason)

@@ -347,6 +347,13 @@ async def test_a_file_that_the_engine_refuses_says_why(store: Store) -> None:
                 pass
 
 
+async def test_a_load_that_cannot_be_as_asked_says_so_and_blames_no_file(smollm2: Path) -> None:
+    settings = Settings(flash_attention=False, kv_cache_type="q8_0")
+    plan = make_plan(read_facts([smollm2], []), Options(), settings, math.inf)
+    with pytest.raises(errors.LoadRefused, match=r"failed to load model: .*flash"):
+        await Runner(plan.spec, name="smollm2").run()
+
+
 async def test_an_architecture_that_the_engine_does_not_know_is_named(store: Store, tmp_path: Path) -> None:
     """C10: the file is sound, so it was stored."""
     weights = header_only(general__architecture="marmot")

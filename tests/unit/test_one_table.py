@@ -7,6 +7,8 @@ import msgspec
 import pytest
 
 from modelfile_grammar import PARAMETERS
+from pyollama.config import CACHE_TYPES
+from pyollama.scheduler.memory import BITS_PER_VALUE
 from pyollama.scheduler.options import DEFAULT_SAMPLING, Options
 from pyollama.scheduler.plan import LEAST_CONTEXT
 from pyollama.wire import runner as wire
@@ -48,6 +50,24 @@ def test_the_engines_load_defaults_are_those_on_the_wire() -> None:
 def test_the_engines_least_context_is_the_servers() -> None:
     (least,) = re.findall(r"kLeastContext = (\d+);", (ENGINE / "schedule/request.cpp").read_text())
     assert int(least) == LEAST_CONTEXT
+
+
+def test_the_tags_of_events_are_those_of_their_structs() -> None:
+    """A4: the engine makes tuples by itself."""
+    text = (ENGINE.parents[1] / "pyollama/native/_engine.pyx").read_text()
+    body = text[text.index("cdef object _to_python") : text.index("cdef object _logprob")]
+    kinds = re.findall(r"cdef (\w+) \* \w+ = get_if", body)
+    tags = re.findall(r"return \((\d+), ", body)
+    assert len(kinds) == len(tags) >= 8
+    for kind, tag in zip(kinds, tags, strict=True):
+        wired = {"Tokenized": "Tokens", "Detokenized": "Text"}.get(kind, kind)
+        assert wire.tag_of(getattr(wire, wired)) == int(tag), kind
+
+
+def test_cache_types_are_the_engines() -> None:
+    text = (ENGINE / "context.cpp").read_text()
+    names = {name.lower() for name in re.findall(r"GGML_TYPE_(\w+)", text.split("bool cache_type")[1].split("})")[0])}
+    assert names == set(CACHE_TYPES) == set(BITS_PER_VALUE)
 
 
 def test_options_are_those_of_the_table() -> None:
