@@ -73,6 +73,31 @@ async def test_a030_a_client_that_leaves_frees_the_engine(
                 await until(lambda: not server.requests_running())
 
 
+EMBEDS_NOTHING = """
+from pathlib import Path
+with Path({folder!r}, "commands").open("a", buffering=1) as out:
+    for command in inbox:
+        print(type(command).__name__, file=out)
+"""
+
+
+async def test_c9_a_client_that_leaves_stops_its_texts(tmp_path: Path) -> None:
+    def commands() -> list[str]:
+        return (tmp_path / "commands").read_text().split()
+
+    async with scripted_server(tmp_path / "models", EMBEDS_NOTHING.format(folder=str(tmp_path))) as server:
+        await trio.to_thread.run_sync(store_model, server.store, "base", header_only())
+        with server.connect() as client, trio.fail_after(10):
+            client.sendall(request("/api/embed", {"model": "base", "input": ["text"] * 10_000}))
+            await until((tmp_path / "commands").exists)
+            await until(lambda: commands().count("Embed") == 2)
+            close(client)
+            await until(lambda: commands().count("Cancel") == 2)
+            await until(lambda: not server.requests_running())
+
+    assert commands().count("Embed") == 2  # the rest was never asked for
+
+
 FLOODS = """
 for command in inbox:
     if isinstance(command, wire.Generate):

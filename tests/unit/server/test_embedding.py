@@ -1,0 +1,21 @@
+"""How texts are cut into portions, and what the server makes of the engine's vectors."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyollama.server import embedding
+
+
+@given(
+    st.lists(st.integers(0, 2 * embedding.PORTION_CHARACTERS).map(lambda length: "x" * (length // 40)), max_size=300)
+)
+def test_portions_are_bounded_and_in_order(texts: list[str]) -> None:
+    portions = list(embedding._portions(texts))
+
+    assert [text for _, portion in portions for text in portion] == texts
+    assert all(texts[start] is portion[0] for start, portion in portions if portion)
+    for _, portion in portions:
+        assert len(portion) <= embedding.PORTION_TEXTS
+        assert len(portion) == 1 or sum(map(len, portion)) <= embedding.PORTION_CHARACTERS
