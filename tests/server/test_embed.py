@@ -158,3 +158,11 @@ def test_a438_raw_vectors_by_rule(tmp_path: Path, keys: dict[str, object], norma
 def test_a228_a_long_text_is_an_error_on_the_legacy_endpoint(server: ServerProcess) -> None:
     answer = server.post("/api/embeddings", model="smollm", prompt="word " * 300, options={"num_ctx": 64})
     assert refusal(answer) == (500, "the input length exceeds the context length")
+
+
+def test_b10_ps_shows_what_embeddings_add_to_a_chat_model(server: ServerProcess) -> None:
+    server.post("/api/generate", model="smollm", keep_alive=0)
+    server.generate(model="smollm", prompt="Hi", options={"num_predict": 1})
+    before = server.loaded()["smollm:latest"]["size"]
+    embed(server, input="ebb")
+    assert server.loaded()["smollm:latest"]["size"] > before + (1 << 20)
