@@ -80,47 +80,54 @@ Status Embedder::prepare() {
 
 void Embedder::submit(EmbedJob job) {
     job.served = served_least(jobs_);
-    jobs_.push_back(std::move(job));
-    EmbedJob & added = jobs_.back();
-    added.vectors.resize(added.inputs.size());
-    const size_t limit = static_cast<size_t>(std::clamp(added.spec.n_ctx, 1, most_tokens_));
-    for (Tokens & input : added.inputs) {
-        const auto n_tokens = static_cast<int64_t>(input.size());
-        if (const char * why = cut(input, limit, added.spec.truncate)) {
-            const Code code = n_tokens > static_cast<int64_t>(limit) && !added.spec.truncate && limit > n_added_
-                                  ? Code::too_long
-                                  : Code::bad_request;
-            return fail(jobs_.size() - 1, Status::error(code, why), n_tokens, static_cast<int64_t>(limit));
+    job.vectors.resize(job.inputs.size());
+    for (Tokens & input : job.inputs) {
+        Failed failed;
+        failed.id = job.spec.id;
+        failed.status = fit(job.spec, input, failed);
+        if (!failed.status) {
+            board_.remove(failed.id);
+            events_.push(std::move(failed));
+            return;
         }
-        added.rows_left += static_cast<int64_t>(input.size());
+        job.rows_left += static_cast<int64_t>(input.size());
     }
-    added.n_tokens = added.rows_left;
-    if (added.inputs.empty()) {
+    job.n_tokens = job.rows_left;
+    jobs_.push_back(std::move(job));
+    if (jobs_.back().inputs.empty()) {
         finish(jobs_.size() - 1);
     }
 }
 
 // Keeps the first tokens, and those that the tokenizer puts at the end. Else the reason why it cannot.
-const char * Embedder::cut(Tokens & input, size_t limit, bool may_cut) const {
+Status Embedder::fit(const EmbedSpec & spec, Tokens & input, Failed & failed) const {
+    const auto room = static_cast<size_t>(limit(spec));
     if (input.empty() && model_.first_token() >= 0) {
         input.push_back(model_.first_token());
     }
     if (input.empty()) {
-        return "an input is empty";
+        return Status::error(Code::bad_request, "an input is empty");
     }
-    if (input.size() <= limit) {
-        return nullptr;
+    if (input.size() <= room) {
+        return {};
     }
-    if (limit <= n_added_) {
-        return "input after truncation exceeds maximum context length";
-    }
-    if (!may_cut) {
-        return "the input length exceeds the context length";
+    if (!spec.truncate || room <= n_added_) {
+        Status status;
+        failed = too_long(spec, static_cast<int64_t>(input.size()), status);
+        return status;
     }
     const Token last = input.back();
-    input.resize(limit);
+    input.resize(room);
     input.back() = model_.is_special(last) ? last : input.back();
-    return nullptr;
+    return {};
+}
+
+Failed Embedder::too_long(const EmbedSpec & spec, int64_t n_tokens, Status & status) const {
+    const int room = limit(spec);
+    status = static_cast<size_t>(room) <= n_added_
+                 ? Status::error(Code::bad_request, "input after truncation exceeds maximum context length")
+                 : Status::error(Code::too_long, "the input length exceeds the context length");
+    return Failed{spec.id, status, n_tokens, room};
 }
 
 void Embedder::step(bool shared) {
@@ -332,8 +339,8 @@ void Embedder::finish(size_t job) {
     events_.push(std::move(done));
 }
 
-void Embedder::fail(size_t job, const Status & why, int64_t n_tokens, int64_t n_ctx) {
-    Failed failed{jobs_[job].spec.id, why, n_tokens, n_ctx};
+void Embedder::fail(size_t job, const Status & why) {
+    Failed failed{jobs_[job].spec.id, why, 0, 0};
     failed.input = jobs_[job].failed_input;
     take_out(job);
     events_.push(std::move(failed));

@@ -4,6 +4,7 @@
 // the CPU's matrix kernels are others, and means are taken here.
 // Ownership: owns its context and jobs; borrows the rest. Threads: the scheduler thread.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -25,8 +26,11 @@ class Embedder {
     Embedder(const Model & model, const LoadSpec & spec, const ThreadPools & pools, CancelBoard & board,
              EventQueue & events);
 
-    // The most tokens one input can have.
-    int most_tokens() const { return most_tokens_; }
+    // The most tokens of one input, begin and end tokens included. Any thread.
+    int limit(const EmbedSpec & spec) const { return std::clamp(spec.n_ctx, 1, most_tokens_); }
+
+    // The event for an input of n tokens that may not be cut, and what it says. Any thread.
+    Failed too_long(const EmbedSpec & spec, int64_t n_tokens, Status & status) const;
 
     // Makes the context and warms it up, unless that was done.
     Status prepare();
@@ -63,10 +67,10 @@ class Embedder {
     Status decode(bool output);
     Status read_vectors(const std::vector<Input> & inputs);
     const float * vector_of(size_t seq, size_t first_row, size_t n_rows);
-    const char * cut(Tokens & input, size_t limit, bool may_cut) const;
+    Status fit(const EmbedSpec & spec, Tokens & input, Failed & failed) const;
     void sweep();  // jobs that are complete or failed
     void finish(size_t job);
-    void fail(size_t job, const Status & why, int64_t n_tokens = 0, int64_t n_ctx = 0);
+    void fail(size_t job, const Status & why);
     void take_out(size_t job);
 
     const Model & model_;

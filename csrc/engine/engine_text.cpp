@@ -62,12 +62,24 @@ void Engine::prepare(const GenerateSpec & spec, MarkedText & prompt) {
     });
 }
 
-// A text to embed is data.
+// A text to embed is data. Of a text that will be cut, twice what is kept is enough to know its first tokens.
 void Engine::prepare(const EmbedSpec & spec, const std::vector<std::string> & texts) {
-    answer(spec.id, [&](const Model & model, Event &) {
+    answer(spec.id, [&](const Model & model, Event & out) {
+        const int limit = embedder_->limit(spec);
+        const size_t enough = 2 * model.bytes_of(limit);
         auto job = std::make_shared<EmbedJob>();
         job->spec = spec;
-        for (const std::string & text : texts) {
+        for (std::string_view text : texts) {
+            if (const int64_t least = model.least_tokens(text); least > limit && !spec.truncate) {
+                Status status;
+                out = embedder_->too_long(spec, least, status);
+                return status;
+            }
+            if (enough > 0 && text.size() > enough) {
+                size_t end = enough;
+                while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // inside a character
+                text = text.substr(0, end);
+            }
             if (Status status = model.tokenize(text, true, spec_.trust_control_tokens, job->inputs.emplace_back()); !status) {
                 return status;
             }

@@ -132,6 +132,18 @@ def test_c18_a177_three_tokens_are_three(encoder: TestedEngine) -> None:
     assert cut.vectors == encoder.embed("w1").vectors
 
 
+@pytest.mark.parametrize("word", ["tide ", "\N{OVERLINE}é"])
+def test_c6_of_a_huge_text_its_beginning_decides(generator: TestedEngine, word: str) -> None:
+    """It is cut before it is tokenised: all of it would take minutes, or fill the memory."""
+    huge = word * 2_000_000
+    cut = generator.embed(huge, n_ctx=16)
+    refused = generator.embed(huge, n_ctx=16, truncate=False)
+
+    assert cut.vectors == generator.embed(huge[:1000], n_ctx=16).vectors
+    assert cut.prompt_tokens == 16
+    assert (refused.code, refused.text) == ("too_long", "the input length exceeds the context length")
+
+
 def test_an_encoder_does_not_generate(encoder: TestedEngine) -> None:
     failed = encoder.complete("w1").end
 
