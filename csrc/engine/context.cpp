@@ -1,6 +1,7 @@
 #include "engine/context.hpp"
 
 #include <algorithm>
+#include <new>
 #include <vector>
 
 #include "engine/log.hpp"
@@ -47,10 +48,10 @@ int running_limit(const Model & model, const LoadSpec & spec) {
     return std::clamp(spec.n_seq_max, 1, model.recurrent() ? kMostRecurrent : kMostRunning);
 }
 
-Status Context::open_generator(const Model & model, const LoadSpec & spec, const ThreadPools & pools,
+Status Context::open_generator(const Model & model, const LoadSpec & spec, int64_t n_cells, const ThreadPools & pools,
                                const CancelBoard & board, std::unique_ptr<Context> & out) {
     llama_context_params params = llama_context_default_params();
-    params.n_ctx = static_cast<uint32_t>(spec.n_cells);
+    params.n_ctx = static_cast<uint32_t>(n_cells);
     const int idle = model.recurrent() ? kIdleRecurrent : 0;  // elsewhere idle sequences have ids beyond the context's
     params.n_seq_max = static_cast<uint32_t>(running_limit(model, spec) + idle);
     params.n_batch = std::min(std::max(static_cast<uint32_t>(spec.n_batch), params.n_seq_max), params.n_ctx);
@@ -95,7 +96,12 @@ Status Context::open(const Model & model, llama_context_params params, const Loa
     std::unique_ptr<Context> context(new Context);
     context->context_ = llama_init_from_model(model.raw(), params);
     if (!context->context_) {
-        return no_memory_or(Code::bad_request, errors.reason("out of memory: the context could not be created"));
+        Status status =
+            no_memory_or(Code::bad_request, errors.reason("out of memory: the context could not be created"));
+        if (status.code == Code::no_memory) {
+            status.text = "not enough memory for a context of " + std::to_string(params.n_ctx) + " tokens: " + status.text;
+        }
+        return status;
     }
     pools.attach(context->context_);
     std::vector<llama_adapter_lora *> adapters = model.adapters();
@@ -108,6 +114,21 @@ Status Context::open(const Model & model, llama_context_params params, const Loa
     context->batch_ = llama_batch_init(context->most_rows_, 0, 1);
     out = std::move(context);
     return {};
+}
+
+Status Context::move_to(Context & larger) noexcept {
+    try {
+        std::vector<uint8_t> state(llama_state_get_size(context_));
+        state.resize(llama_state_get_data(context_, state.data(), state.size()));
+        if (!state.empty() && llama_state_set_data(larger.context_, state.data(), state.size()) == state.size()) {
+            std::swap(context_, larger.context_);
+            std::swap(batch_, larger.batch_);
+            std::swap(most_rows_, larger.most_rows_);
+            return {};
+        }
+    } catch (const std::exception &) {
+    }
+    return {Code::no_memory, "the KV pool could not be moved"};
 }
 
 Context::~Context() {
@@ -127,8 +148,10 @@ int Context::decode() noexcept {
             log.drop();
         }
         return result;
-    } catch (...) {  // graph reservation throws when memory ends
-        return -2;
+    } catch (const std::bad_alloc &) {  // graph reservation throws when memory ends
+        return kNoMemory;
+    } catch (...) {
+        return kNoMemory - 1;
     }
 }
 

@@ -1,7 +1,9 @@
 // Context is a llama_context with its threads and its abort flag, and the batch that goes into it.
 // Ownership: frees the context; borrows model, thread pools and board. Threads: the scheduler thread.
 #pragma once
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -27,14 +29,27 @@ struct EmbedderShape {
     bool by_token = false;   // a vector for every token, whatever the file says
 };
 
+// The number of cells that the library makes of it: whole steps of 256, counted in 32 bits.
+inline int whole_steps(int64_t n_cells) {
+    constexpr int64_t kStep = 256, kMost = std::numeric_limits<int32_t>::max() / kStep * kStep;
+    return static_cast<int>(std::clamp((n_cells + kStep - 1) / kStep * kStep, kStep, kMost));
+}
+
 // How many requests may run at once on this model. Recurrent state is paid for by the sequence, so fewer there.
 int running_limit(const Model & model, const LoadSpec & spec);
 
 class Context {
   public:
-    // For generating: one unified KV pool, and outputs for as many rows as requests may run.
-    static Status open_generator(const Model & model, const LoadSpec & spec, const ThreadPools & pools,
+    static constexpr int kNoMemory = -2;  // of decode()
+
+    // For generating: one unified KV pool of n_cells, and outputs for as many rows as requests may run.
+    // no_memory: nothing changed.
+    static Status open_generator(const Model & model, const LoadSpec & spec, int64_t n_cells, const ThreadPools & pools,
                                  const CancelBoard & board, std::unique_ptr<Context> & out);
+
+    // Moves all that is in the pool to a larger one and takes its place; what is left goes with `larger`.
+    // no_memory: nothing changed.
+    Status move_to(Context & larger) noexcept;
 
     static Status open_embedder(const Model & model, const LoadSpec & spec, const ThreadPools & pools,
                                 const CancelBoard & board, const EmbedderShape & shape, std::unique_ptr<Context> & out);

@@ -114,6 +114,23 @@ void Engine::cancel(ReqId id) noexcept {
     }
 }
 
+Status Engine::allow_cells(int n_cells) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (state_ != State::ready || most_ctx_ == 0) {
+        return Status::error(Code::bad_request, "this model has no KV pool now");
+    }
+    try {
+        if (const int most = whole_steps(n_cells); most > most_ctx_) {
+            inbox_.push_back([this, most] { scheduler_->set_most_cells(most); });
+            most_ctx_ = most;
+        }
+    } catch (const std::exception & error) {
+        return Status::error(Code::internal, error.what());
+    }
+    news_.notify_one();
+    return {};
+}
+
 const Model * Engine::ready_model() const {
     const std::lock_guard lock(mutex_);
     return state_ == State::ready ? model_.get() : nullptr;

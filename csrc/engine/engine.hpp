@@ -3,6 +3,7 @@
 // contexts, thread pools, model.
 // Threads: any may call, except that one at a time closes. It has two: one loads and computes, the other works on texts.
 #pragma once
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -46,6 +47,10 @@ class Engine {
     // while a text is tokenised or rendered, and before that.
     void cancel(ReqId id) noexcept;
 
+    // Lets the KV pool grow to n_cells, for requests submitted from now on; fewer than before changes nothing. Takes no
+    // memory by itself. bad_request: not loaded yet, or the model only computes embeddings.
+    Status allow_cells(int n_cells) noexcept;
+
     // The same in the calling thread. bad_request: not loaded yet, or a token id outside the vocabulary.
     Status tokenize(const MarkedText & text, bool add_special, Tokens & out) const noexcept;
     Status detokenize(const Tokens & tokens, std::string & out) const noexcept;
@@ -79,6 +84,7 @@ class Engine {
     void run() noexcept;
     Status load();
     Status load_parts();
+    bool grow_pool(int64_t n_cells);
     void announce(int64_t load_ns);
     bool intake();
     Status serve();
@@ -94,7 +100,7 @@ class Engine {
     std::unique_ptr<Context> context_;
     std::unique_ptr<Embedder> embedder_;
     std::unique_ptr<Scheduler> scheduler_;  // none for models that are made for embeddings
-    int most_ctx_ = 0;
+    std::atomic<int> most_ctx_{0};  // cells that the pool may have; 0: only vectors
     int64_t embed_ahead_ns_ = 0;  // how much longer vectors were computed than text, while both are wanted
     int64_t embedded_ns_ = 0;     // when vectors were computed last
     MemorySize size_;             // as told

@@ -44,7 +44,8 @@ Status Engine::load() {
     spec_.n_threads = or_all_processors(spec_.n_threads);
     spec_.n_threads_batch = or_all_processors(spec_.n_threads_batch > 0 ? spec_.n_threads_batch : spec_.n_threads);
     spec_.n_batch = std::max(spec_.n_batch, 1);
-    spec_.n_cells = std::max(spec_.n_cells, 256);
+    spec_.n_cells = whole_steps(spec_.n_cells);
+    spec_.n_cells_start = spec_.n_cells_start > 0 ? std::min(whole_steps(spec_.n_cells_start), spec_.n_cells) : spec_.n_cells;
     spec_.n_ctx = std::max(spec_.n_ctx, 1);
     float told = -1;
     const auto progress = [&](float part) {
@@ -72,15 +73,29 @@ Status Engine::load_parts() {
     if (model_->pools() || !model_->causal()) {
         return embedder_->prepare();
     }
-    Status status = Context::open_generator(*model_, spec_, pools_, board_, context_);
+    Status status = Context::open_generator(*model_, spec_, spec_.n_cells_start, pools_, board_, context_);
     if (status) {
         status = context_->warm_up(*model_);
     }
     if (status) {
-        most_ctx_ = static_cast<int>(llama_n_ctx(context_->raw()));
-        scheduler_ = std::make_unique<Scheduler>(*model_, *context_, board_, events_, running_limit(*model_, spec_));
+        most_ctx_ = spec_.n_cells;
+        scheduler_ = std::make_unique<Scheduler>(
+            *model_, *context_, board_, events_, running_limit(*model_, spec_),
+            PoolGrowth{spec_.n_cells, [this](int64_t n_cells) { return grow_pool(n_cells); }});
     }
     return status;
+}
+
+// The old context is freed only when the new one has everything.
+bool Engine::grow_pool(int64_t n_cells) {
+    std::unique_ptr<Context> larger;
+    if (!Context::open_generator(*model_, spec_, whole_steps(n_cells), pools_, board_, larger) ||
+        !context_->move_to(*larger)) {
+        return false;
+    }
+    larger.reset();
+    measure();
+    return true;
 }
 
 void Engine::announce(int64_t load_ns) {
@@ -88,7 +103,7 @@ void Engine::announce(int64_t load_ns) {
     const MemorySize size = size_ = context.memory_size();
     Loaded loaded;
     loaded.n_ctx_train = model_->n_ctx_train();
-    loaded.n_cells = llama_n_ctx(context.raw());
+    loaded.n_cells = context_ ? spec_.n_cells : llama_n_ctx(context.raw());
     loaded.n_vocab = model_->n_vocab();
     loaded.n_embd = model_->n_embd();
     loaded.adds_bos = model_->adds_bos();

@@ -11,7 +11,8 @@ struct LoadSpec {
     std::vector<std::string> files;     // one GGUF, or the parts of a split one in order
     std::vector<std::string> adapters;  // LoRA files, each at scale 1
     int n_ctx = 4096;
-    int n_cells = 8192;
+    int n_cells = 8192;       // most the KV pool may hold
+    int n_cells_start = 0;    // held from the start, the pool grows when they run short; 0: all
     int n_seq_max = 64;  // requests that may run at once
     int n_batch = 512;
     int n_threads = 0;        // for steps of one row; 0: one per processor

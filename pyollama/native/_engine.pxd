@@ -44,6 +44,7 @@ cdef extern from "engine/load_spec.hpp" namespace "po" nogil:
         vector[string] adapters
         int n_ctx
         int n_cells
+        int n_cells_start
         int n_seq_max
         int n_batch
         int n_threads
@@ -210,6 +211,7 @@ cdef extern from "engine/engine.hpp" namespace "po" nogil:
         Status detokenize_later "detokenize"(uint64_t, vector[int32_t])
         Status render_later "render"(uint64_t, string)
         void cancel(uint64_t)
+        Status allow_cells(int)
         Status tokenize(const MarkedText &, bool, vector[int32_t] &)
         Status detokenize(const vector[int32_t] &, string &)
         Status render(string_view, string &)

@@ -62,6 +62,7 @@ class Engine:
         embed_idle_seconds: float,
         render_seconds: float,
         trust_control_tokens: bool,
+        n_cells_start: int,
     ) -> None: ...
     def fileno(self) -> int:
         """A descriptor that is readable while events wait."""
@@ -105,6 +106,8 @@ class Engine:
         """Submit texts to embed, many per batch. Answered by one Embedded or Failed event."""
     def cancel(self, id: int) -> None:
         """Stop one request. Idempotent; its finish event still arrives."""
+    def allow_cells(self, n_cells: int) -> None:
+        """Let the KV pool grow to so many tokens for requests submitted from now on. Takes no memory by itself."""
     def submit_tokenize(self, id: int, prompts: Sequence[str | Sequence[str]]) -> None:
         """Submit prompts to tokenise, with BOS where the model adds it. Answered by one Tokens or Failed event."""
     def submit_detokenize(self, id: int, tokens: Sequence[int]) -> None:

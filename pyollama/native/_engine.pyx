@@ -132,10 +132,12 @@ cdef class Engine:
         float embed_idle_seconds,
         double render_seconds,
         bool trust_control_tokens,
+        int n_cells_start,
     ):
         cdef LoadSpec spec
         spec.files = _strings(model)
         spec.adapters = _strings(adapters)
+        spec.n_cells_start = n_cells_start
         spec.n_ctx, spec.n_cells, spec.n_seq_max, spec.n_batch = n_ctx, n_cells, n_seq_max, n_batch
         spec.n_threads, spec.n_threads_batch = n_threads, n_threads_batch
         spec.n_gpu_layers = n_gpu_layers
@@ -245,6 +247,10 @@ cdef class Engine:
         """Stop one request. Idempotent; its finish event still arrives."""
         if self._engine:
             self._engine.get().cancel(id)
+
+    def allow_cells(self, int n_cells):
+        """Let the KV pool grow to so many tokens for requests submitted from now on. Takes no memory by itself."""
+        _raise_unless_ok(self._alive().get().allow_cells(n_cells))
 
     def tokenize(self, prompt, *, bool add_special=True):
         """Token ids of a prompt, at once. After loading only."""

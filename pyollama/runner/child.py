@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import traceback
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -183,6 +184,9 @@ class Desk:
                 self._generate(command)
             case wire.Cancel():
                 self._engine.cancel(command.id)
+            case wire.Allow():
+                with suppress(ValueError):  # a model without a pool: its requests are answered all the same
+                    self._engine.allow_cells(command.n_cells)
             case wire.Embed():
                 options = msgspec.structs.asdict(command)
                 self._engine.embed(options.pop("id"), options.pop("texts"), **options)
@@ -210,7 +214,7 @@ class Desk:
 
 
 def _failed(command: wire.Command, code: str, text: str) -> tuple[object, ...]:
-    request = 0 if isinstance(command, wire.LoadSpec | wire.Ping) else command.id
+    request = 0 if isinstance(command, wire.LoadSpec | wire.Allow | wire.Ping) else command.id
     return (TAG_FAILED, request, code, text)
 
 

@@ -99,6 +99,7 @@ def make_plan(facts: ModelFacts, options: Options, settings: Settings, available
         rope_frequency_scale=placement.rope_frequency_scale,
         trust_control_tokens=settings.trust_control_tokens,
     )
+    spec.n_cells_start = min(_in_steps(held), n_cells)  # the pool grows when more is needed
     needed = fixed + n_cells * cell
     embedding = 0 if facts.pooling else spec.n_ctx * cell + facts.compute_bytes(n_batch, n_seq_max)
     spec.memory_limit = needed + n_cells * cell + embedding + _margin(placement.n_threads)  # requests may be parked
@@ -117,7 +118,11 @@ def _cells(n_ctx: int, floor: int, contexts: int, cell: int, room: float) -> int
         affordable = max(floor, int(room / cell))
         comfortable = max(n_ctx, int(room / 4 / cell))
         wanted = min(wanted, affordable, comfortable)
-    return min(math.ceil(wanted / POOL_STEP) * POOL_STEP, MOST_CELLS)
+    return _in_steps(wanted)
+
+
+def _in_steps(cells: int) -> int:
+    return min(math.ceil(cells / POOL_STEP) * POOL_STEP, MOST_CELLS)
 
 
 def batch_size(options: Options, facts: ModelFacts, n_ctx: int) -> int:

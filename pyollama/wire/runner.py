@@ -20,7 +20,7 @@ class LoadSpec(Struct, array_like=True, tag="load"):
     model: list[str]  # one GGUF, or the parts of a split one in order
     adapters: list[str] = []
     n_ctx: int = 4096  # most tokens one request may hold
-    n_cells: int = 8192  # tokens the shared KV pool holds for all requests together
+    n_cells: int = 8192  # most tokens the shared KV pool may hold for all requests together
     n_seq_max: int = 64
     n_batch: int = 512
     n_threads: int = 0  # 0: from affinity and cgroup quota
@@ -37,6 +37,7 @@ class LoadSpec(Struct, array_like=True, tag="load"):
     embed_idle_seconds: float = 60.0  # a generating model's memory for embeddings is freed after so long without use
     render_seconds: float = 30.0  # for one run of the chat template; a longer one fails
     trust_control_tokens: bool = False  # read them in data too
+    n_cells_start: int = 0  # tokens it holds from the start; it grows when they run short. 0: all
 
 
 class Sampling(Struct, array_like=True, frozen=True):
@@ -109,6 +110,12 @@ class Embed(Struct, array_like=True, tag="embed"):
     normalize: bool = True
 
 
+class Allow(Struct, array_like=True, tag="allow"):
+    """Let the KV pool grow to so many tokens, for the requests that follow. Takes no memory by itself; not answered."""
+
+    n_cells: int
+
+
 class Cancel(Struct, array_like=True, tag="cancel"):
     """Stop a request. Idempotent; a Finished with reason "cancelled" still arrives unless it had ended before."""
 
@@ -119,7 +126,7 @@ class Ping(Struct, array_like=True, tag="ping"):
     """Answered by Pong at once, whatever the engine does."""
 
 
-Command = LoadSpec | Generate | Render | Tokenize | Detokenize | Embed | Cancel | Ping
+Command = LoadSpec | Generate | Render | Tokenize | Detokenize | Embed | Allow | Cancel | Ping
 
 # --- runner to server -------------------------------------------------------------------------------------------------
 
@@ -134,7 +141,7 @@ class Loaded(Struct, array_like=True, tag=1):
     """The model answers from now on. Sizes in bytes, lengths in tokens."""
 
     n_ctx_train: int
-    n_cells: int
+    n_cells: int  # most that the pool may hold
     n_vocab: int
     n_embd: int
     adds_bos: bool
@@ -223,7 +230,7 @@ class Embedded(Struct, array_like=True, tag=9):
 
 
 class Resized(Struct, array_like=True, tag=10):
-    """What the model takes from now on, as in Loaded: memory for embeddings came or went."""
+    """What the model takes from now on, as in Loaded: the pool grew, or memory for embeddings came or went."""
 
     size: int
     size_vram: int

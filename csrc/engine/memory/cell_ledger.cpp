@@ -5,11 +5,17 @@
 namespace po {
 
 CellLedger::CellLedger(int64_t n_cells, int n_seqs)
-    : total_(n_cells), seqs_(static_cast<size_t>(n_seqs)), holders_(static_cast<size_t>(n_cells)) {
+    : seqs_(static_cast<size_t>(n_seqs)) {
+    grow(n_cells);
+}
+
+void CellLedger::grow(int64_t n_cells) {
+    holders_.resize(static_cast<size_t>(n_cells));
     free_.reserve(holders_.size());
-    for (int64_t cell = n_cells; cell-- > 0;) {
+    for (int64_t cell = n_cells; cell-- > total_;) {
         free_.push_back(static_cast<int32_t>(cell));
     }
+    total_ = n_cells;
 }
 
 bool CellLedger::append(SeqId seq, int64_t count) {

@@ -14,6 +14,9 @@ class CellLedger {
   public:
     CellLedger(int64_t n_cells, int n_seqs);
 
+    // Adds free cells up to n_cells in all.
+    void grow(int64_t n_cells);
+
     // Adds count fresh cells to the end of seq. false: not that many are free; nothing changed.
     bool append(SeqId seq, int64_t count);
 
@@ -53,7 +56,7 @@ class CellLedger {
     void hold(int32_t cell, bool running);
     void release(int32_t cell, bool running);
 
-    int64_t total_;
+    int64_t total_ = 0;
     int64_t pinned_ = 0;
     std::vector<Sequence> seqs_;
     std::vector<Holders> holders_;

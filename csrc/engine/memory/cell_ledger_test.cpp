@@ -14,6 +14,17 @@ TEST(CellLedger, AppendingTakesFreeCells) {
     EXPECT_EQ(cells.length(1), 0);
 }
 
+TEST(CellLedger, GrowingAddsFreeCellsAndKeepsTheRest) {
+    CellLedger cells(4, 2);
+    cells.append(0, 4);
+    cells.grow(10);
+    EXPECT_EQ(cells.total(), 10);
+    EXPECT_EQ(cells.free(), 6);
+    EXPECT_TRUE(cells.append(1, 6));
+    cells.remove(0, 0, 4);
+    EXPECT_EQ(cells.free(), 4);
+}
+
 TEST(CellLedger, SharingCostsNothingUntilTheSequencesPart) {
     CellLedger cells(10, 3);
     cells.append(0, 6);

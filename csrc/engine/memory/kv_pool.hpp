@@ -31,6 +31,9 @@ class KvPool {
     bool full() const { return free_running_.empty(); }       // no id for another running sequence
     bool idle_full() const { return free_idle_.empty(); }     // none for another idle one
 
+    // Reads the size of the context anew, which has become larger with all that was in it.
+    void grown() { ledger_.grow(llama_n_ctx(context_.raw())); }
+
     // An empty running sequence. REQUIRES: !full().
     SeqId open();
 

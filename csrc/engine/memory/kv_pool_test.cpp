@@ -22,7 +22,7 @@ class KvPoolTest : public testing::Test {
         spec.n_batch = 64;
         ASSERT_TRUE(threads_.start(1, 1));
         ASSERT_TRUE(Model::load(spec, [](float) { return true; }, model_));
-        ASSERT_TRUE(Context::open_generator(*model_, spec, threads_, board_, context_));
+        ASSERT_TRUE(Context::open_generator(*model_, spec, spec.n_cells, threads_, board_, context_));
         pool_ = std::make_unique<KvPool>(*context_, *model_, running_limit(*model_, spec));
     }
 

@@ -21,9 +21,12 @@ struct PoolUse {
     int running = 0;
 };
 
+// Cells that the pool is too small by for a request that takes `needed`; negative: so many would be left.
+inline int64_t lacking(const PoolUse & use, int64_t needed) { return use.pinned + use.claimed + needed - use.total; }
+
 // May a request that takes `needed` cells start? One always may, so that nothing waits for ever.
 inline bool admits(const PoolUse & use, int64_t needed) {
-    return use.running == 0 || use.pinned + use.claimed + needed <= use.total;
+    return use.running == 0 || lacking(use, needed) <= 0;
 }
 
 }  // namespace po

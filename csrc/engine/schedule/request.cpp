@@ -37,6 +37,7 @@ Status Request::make(const GenerateSpec & spec, Tokens prompt, const Model & mod
     if (Status status = request->fit(failure); !status) {
         return status;
     }
+    request->tokens.shrink_to_fit();  // the tokenizer reserves one per byte, and a request may wait
     const size_t window = static_cast<size_t>(std::max(sampling.repeat_last_n, 0));
     const size_t skipped = request->tokens.size() - std::min(window, request->tokens.size());
     for (size_t i = skipped; i < request->tokens.size(); ++i) {

@@ -7,12 +7,14 @@ namespace po {
 namespace {
 
 constexpr int64_t kStepNs = 150'000'000;         // while someone waits for a token
+constexpr int64_t kGrowthPauseNs = 10'000'000'000;  // after memory was short
 constexpr int64_t kRelaxedStepNs = 250'000'000;  // while nobody does: how late a new request or a cancel is seen
 
 }  // namespace
 
-Scheduler::Scheduler(const Model & model, Context & context, CancelBoard & board, EventQueue & events, int n_running)
-    : context_(context), board_(board), events_(events), pool_(context, model, n_running),
+Scheduler::Scheduler(const Model & model, Context & context, CancelBoard & board, EventQueue & events, int n_running,
+                     PoolGrowth growth)
+    : context_(context), board_(board), events_(events), pool_(context, model, n_running), growth_(std::move(growth)),
       cost_(kStepNs, kRelaxedStepNs) {}
 
 void Scheduler::submit(std::unique_ptr<Request> request) {
@@ -57,6 +59,21 @@ void Scheduler::flush() {
         events_.push(outbox_);
         pace_.sent(now_ns());
     }
+}
+
+// Before anything cached is given up and before anybody waits, the pool grows, at least to twice its size. false: it is as large as it may be, or
+// memory is short.
+bool Scheduler::grow(int64_t lacking) {
+    const int64_t total = pool_.cells().total();
+    if (lacking <= 0 || total >= growth_.most || now_ns() < no_growth_before_ns_) {
+        return false;
+    }
+    if (!growth_.grow_to(std::min(std::max(2 * total, total + lacking), growth_.most))) {
+        no_growth_before_ns_ = now_ns() + kGrowthPauseNs;
+        return false;
+    }
+    pool_.grown();
+    return true;
 }
 
 // Decode rows in order of admission, then prompt rows as the budget allows; never more than there are cells.
@@ -109,6 +126,7 @@ bool Scheduler::make_room(std::vector<Work> & work) {
     for (const Work & part : work) {
         rows += part.rows;
     }
+    grow(rows - pool_.cells().free());
     const int64_t free = cache_.make_room(rows);
     if (free >= rows) {
         return true;
@@ -118,7 +136,7 @@ bool Scheduler::make_room(std::vector<Work> & work) {
         return false;
     }
     if (free == 0) {
-        fail(*running_.front(), Status::error(Code::no_memory, "the KV pool is too small for this request"));
+        fail(*running_.front(), Status::error(Code::no_memory, "there is not enough memory for the context of this request"));
         sweep();
         return false;
     }
@@ -186,8 +204,12 @@ void Scheduler::collect(const std::vector<Work> & work) {
 // 1: no room, 2: stopped, -1: refused, below: lost. What earlier parts of the batch stored stays, so look it up.
 Status Scheduler::recover(int result, const std::vector<Work> & work) {
     if (result < -1) {
-        const Status lost = Status::error(Code::lost_context, "the computation failed on the device");
+        const bool no_memory = result == Context::kNoMemory;
+        Status lost = Status::error(no_memory ? Code::no_memory : Code::lost_context,
+                                    no_memory ? "there is not enough memory to compute this request"
+                                              : "the computation failed on the device");
         fail_all(lost);
+        lost.code = Code::lost_context;
         return lost;
     }
     int64_t rows = 0;
@@ -207,7 +229,7 @@ Status Scheduler::recover(int result, const std::vector<Work> & work) {
     } else if (result == 1 && running_.size() > 1) {
         park_youngest();
     } else if (result == 1) {
-        fail(*work.front().request, Status::error(Code::no_memory, "the KV pool is too small for this request"));
+        fail(*work.front().request, Status::error(Code::no_memory, "there is not enough memory for the context of this request"));
     }
     return {};
 }

@@ -3,6 +3,7 @@
 // Ownership: owns the requests, the KV pool and the prefix cache; borrows the rest. Threads: the scheduler thread.
 #pragma once
 #include <deque>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -18,9 +19,19 @@
 
 namespace po {
 
+// How the KV pool gets more cells.
+struct PoolGrowth {
+    int64_t most = 0;                              // cells it may have
+    std::function<bool(int64_t n_cells)> grow_to;  // false: no memory, all is as it was
+};
+
 class Scheduler {
   public:
-    Scheduler(const Model & model, Context & context, CancelBoard & board, EventQueue & events, int n_running);
+    Scheduler(const Model & model, Context & context, CancelBoard & board, EventQueue & events, int n_running,
+              PoolGrowth growth);
+
+    // Cells the pool may have from now on. It never shrinks.
+    void set_most_cells(int64_t most) { growth_.most = most; }
 
     void submit(std::unique_ptr<Request> request);
     bool idle() const { return running_.empty() && waiting_.empty() && parked_.empty(); }
@@ -52,6 +63,7 @@ class Scheduler {
     Source find_source(const Request & request);
     void start(Owned request, Source & source);
     void shift_full();
+    bool grow(int64_t lacking);
     PoolUse use() const;
 
     // The step.
@@ -77,6 +89,8 @@ class Scheduler {
     CancelBoard & board_;
     EventQueue & events_;
     KvPool pool_;
+    PoolGrowth growth_;
+    int64_t no_growth_before_ns_ = 0;  // memory was short
     PrefixCache cache_{pool_};
     CostModel cost_;
     Pace pace_;

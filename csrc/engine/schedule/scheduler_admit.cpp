@@ -49,9 +49,11 @@ void Scheduler::resume_parked() {
     while (!parked_.empty() && !pool_.full()) {
         Request & request = *parked_.front();
         const int64_t needed = request.pos + cells_claimed(request.rows_left(), request.answer_left());
+        grow(lacking(use(), needed));
         if (!admits(use(), needed)) {
             return;
         }
+        grow(request.pos + request.rows_left() - pool_.cells().free());
         cache_.make_room(request.pos + request.rows_left());
         request.seq = pool_.open();
         Owned owned = std::move(parked_.front());
@@ -79,7 +81,9 @@ void Scheduler::admit() {
         const Pos shared = source.found.length;
         const int64_t pinned_anew = shared > 0 ? pool_.cells().unpinned(source.found.seq, shared) : 0;
         const int64_t rows = static_cast<int64_t>(request.tokens.size()) - shared;
-        if (!admits(use(), pinned_anew + cells_claimed(rows, request.answer_left()))) {
+        const int64_t needed = pinned_anew + cells_claimed(rows, request.answer_left());
+        grow(lacking(use(), needed));
+        if (!admits(use(), needed)) {
             return;
         }
         Owned owned = std::move(*it);

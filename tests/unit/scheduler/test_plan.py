@@ -175,6 +175,7 @@ def test_a_context_of_0_is_automatic() -> None:
 def test_the_pool_holds_two_contexts_and_never_less_than_8192(num_ctx: int | None, n_ctx: int, n_cells: int) -> None:
     made = plan(Options(num_ctx=num_ctx))
     assert (made.n_ctx, made.spec.n_cells) == (n_ctx, n_cells)
+    assert n_ctx <= made.spec.n_cells_start < n_ctx + 256  # it starts with one context
 
 
 def test_the_context_ends_where_the_training_did() -> None:
