@@ -159,6 +159,7 @@ class OpenConnection:
                 try:
                     await self._stream.send_all(rest)
                 except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    self.end()  # nobody may be reading who would notice
                     await self._protocol.handle(Closed())
 
     async def _close(self) -> None:

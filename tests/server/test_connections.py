@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import os
+import random
 import resource
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 from support.servers import ServerProcess, scripted_server, server_process
 from support.stored_models import header_only, store_model
 
@@ -184,6 +188,61 @@ async def test_a_client_that_sent_its_next_request_early_is_seen_to_leave(tmp_pa
         with trio.fail_after(20):
             while server.requests_running():  # noqa: ASYNC110
                 await trio.sleep(0.01)
+
+
+async def test_a_client_that_asks_much_and_leaves_leaves_nothing_behind(tmp_path: Path) -> None:
+    script = "for command in inbox:\n    if isinstance(command, wire.Generate):\n"
+    script += "        for _ in range(2000): send(wire.Piece(command.id, 'x' * 10_000))"
+    async with scripted_server(tmp_path, script) as server:
+        await trio.to_thread.run_sync(store_model, server.store, "base", header_only())
+        body = b'{"model":"base","prompt":"x","raw":true}'
+        await trio.to_thread.run_sync(lambda: server.post("/api/generate", model="base"))
+        before = descriptors(os.getpid())
+        with server.connect() as client:
+            client.sendall(post("/api/generate", f"Content-Length: {len(body)}") + body + GET * 3000)
+            await trio.to_thread.run_sync(client.recv, 1)
+            await trio.testing.wait_all_tasks_blocked(0.1)  # the answer fills all buffers, the reader is full
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with trio.fail_after(20):
+            while descriptors(os.getpid()) > before:  # noqa: ASYNC110  # there is no event for it
+                await trio.sleep(0.01)
+
+
+CHUNKED = (
+    b"POST /api/show HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    + b"".join(b"1\r\n%c\r\n" % byte for byte in b'{"model":"x"}')
+    + b"0\r\n\r\n"
+)
+
+
+def torn(chance: random.Random) -> bytes:
+    """Some requests, with some bytes of them changed, left out or put in."""
+    body = b'{"model":"nope","prompt":"x"}'
+    asks_first = ["/api/generate", f"Content-Length: {len(body)}", "Expect: 100-continue"]
+    blob = post("/api/blobs/sha256:" + "0" * 64, "Content-Length: 100000") + b"y" * 50_000
+    large = post("/api/show", "Content-Length: 300000") + b" " * 300_000
+    seeds = [GET, GET * 5, CHUNKED, post(*asks_first) + body, blob, large, b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"]
+    data = bytearray(b"".join(chance.choices(seeds, k=chance.randint(1, 3))))
+    for _ in range(chance.choice((0, 0, 1, 3))):
+        where = chance.randrange(len(data))
+        data[where : where + chance.randrange(20)] = chance.randbytes(chance.randrange(20))
+    return bytes(data[: chance.randrange(len(data) + 1)] if chance.random() < 0.5 else data)
+
+
+def test_no_bytes_and_no_way_to_leave_break_the_server(server: ServerProcess) -> None:
+    chance = random.Random(7)
+    server.http.get("/")
+    before = descriptors(server.process.pid)
+    for _ in range(200):
+        with server.connect() as client, contextlib.suppress(OSError):
+            client.settimeout(0.02)
+            client.sendall(torn(chance))
+            if chance.random() < 0.5:
+                client.recv(1 << 16)
+            if chance.random() < 0.2:
+                client.shutdown(socket.SHUT_WR)
+    until(lambda: descriptors(server.process.pid) <= before)
+    assert not any("Traceback" in line for line in server.log)
 
 
 # --- bodies -----------------------------------------------------------------------------------------------------------
