@@ -75,7 +75,9 @@ class Inbox(trio.abc.ReceiveChannel[Piece | Finished]):
 
     def _add(self, piece: Piece) -> None:
         self._pieces.append(piece)
-        self._unread += len(piece.text) + len(piece.thinking) + LOGPROB_COST * _count_logprobs(piece)
+        self._unread += (
+            len(piece.text) + len(piece.thinking) + _length_of_calls(piece) + LOGPROB_COST * _count_logprobs(piece)
+        )
         if self._unread > UNREAD_LIMIT:
             self._error = errors.EngineRefused("the answer was not read fast enough and was given up")
             self._cancel()
@@ -199,6 +201,10 @@ def _join(pieces: list[Piece]) -> Piece:
         calls=[call for piece in pieces for call in piece.calls],
         open_thought=pieces[-1].open_thought,
     )
+
+
+def _length_of_calls(piece: Piece) -> int:
+    return sum(len(arguments) for _, arguments in piece.calls)
 
 
 def _count_logprobs(piece: Piece) -> int:

@@ -38,10 +38,11 @@ HARMONY_ANSWER = ["<|channel|>", "analysis", "<|message|>", "Hm", "<|end|>", "<|
 HARMONY_ANSWER += ["assistant<|channel|>final<|message|>Yes", "<|return|>", "<|call|>"]
 
 
-GO = (
-    "{{ range .Tools }}{{ . }}{{ end }}{{ range .Messages }}{{ if .ToolCalls }}<tool_call>{{ range .ToolCalls }}"
-    '{{ .Function.Name }}{{ end }}</tool_call>{{ end }}{{ if eq .Role "tool" }}{{ end }}{{ .Content }}{{ end }}\n'
-)
+GO = """
+{{- range .Tools }}{{ . }}{{ end }}{{ range .Messages }}{{ if .ToolCalls }}<tool_call>
+{{- range .ToolCalls }}{{ .Function.Name }}{{ .Function.Arguments }}{{ end }}</tool_call>{{ end }}
+{{- if eq .Role "tool" }}{{ end }}{{ .Content }}{{ end }}
+"""
 
 
 class Speaker(NamedTuple):
@@ -122,11 +123,28 @@ def test_a430_the_answer_spells_a_large_integer_with_all_its_digits(server: Serv
     assert '"days":1234567890123456789' in answer.text
 
 
-def test_a430_a_large_integer_in_a_call_of_the_history_reaches_the_prompt(server: ServerProcess) -> None:
-    messages = [*MESSAGES, {"role": "assistant", "content": "", "tool_calls": [{"function": CALLED}]}]
-    messages.append({"role": "tool", "tool_name": "get_tide", "content": "18446744073709551615"})
+@pytest.mark.parametrize("model", ["caller", "go"])
+@pytest.mark.parametrize("as_text", [False, True])
+def test_a430_large_integers_in_a_call_of_the_history_reach_the_prompt(
+    server: ServerProcess, model: str, as_text: bool
+) -> None:
+    """D37, with templates of both languages; A122, arguments as JSON text."""
+    arguments = {"days": 1234567890123456789, "least": -(1 << 63), "most": (1 << 64) - 1, "list": [9007199254740993]}
+    called = {"name": "get_tide", "arguments": json.dumps(arguments) if as_text else arguments}
+    messages = [*MESSAGES, {"role": "assistant", "content": "", "tool_calls": [{"function": called}]}]
+    messages.append({"role": "tool", "tool_name": "get_tide", "content": "6.9 m"})
+    rendered = server.rendered("/api/chat", model=model, messages=messages, tools=[TOOL])
+    for digits in ("1234567890123456789", "-9223372036854775808", "18446744073709551615", "9007199254740993"):
+        assert digits in rendered
+
+
+def test_no_number_loses_digits_on_its_way_into_the_prompt(server: ServerProcess) -> None:
+    arguments = {"lat": 48.85837012345, "tiny": 1e-9, "one": 1.0, "large": 1e300, "third": 0.1, "edge": (1 << 63) - 1}
+    called = {"name": "get_tide", "arguments": arguments}
+    messages = [*MESSAGES, {"role": "assistant", "content": "", "tool_calls": [{"function": called}]}]
+    messages.append({"role": "tool", "tool_name": "get_tide", "content": "6.9 m"})
     rendered = server.rendered("/api/chat", model="caller", messages=messages, tools=[TOOL])
-    assert "1234567890123456789" in rendered and "18446744073709551615" in rendered
+    assert json.dumps(arguments) in rendered
 
 
 def test_b13_a_thought_and_a_call(server: ServerProcess) -> None:
