@@ -8,6 +8,7 @@ client may finish sending, or it would see a reset instead of the answer. A stre
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -78,15 +79,19 @@ class Request(TrioRequest):
     async def take(self, data: bytes, *, last: bool) -> None:
         """Called by the connection with each part of the body."""
         if self.is_upload:
-            if data:
-                await self._pieces.send(data)
-            if last:
-                self._pieces.close()
+            await self._pass_on(data, last=last)
         elif not self._dropping:
             self._keep(data)
         if last:
             self._received.set()
             self._settled.set()
+
+    async def _pass_on(self, data: bytes, *, last: bool) -> None:
+        with contextlib.suppress(trio.BrokenResourceError):  # nobody takes it any more
+            if data:
+                await self._pieces.send(data)
+        if last:
+            self._pieces.close()
 
     def _keep(self, data: bytes) -> None:
         try:
@@ -120,6 +125,7 @@ class Request(TrioRequest):
                 async for _ in self._upload:
                     pass
             await self._received.wait()
+        self._upload.close()  # what still comes is not waited for, or the end of the request would wait for its body
 
     def release(self) -> None:
         """Forget the body, and let others have its memory."""

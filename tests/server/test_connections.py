@@ -20,7 +20,7 @@ import trio.testing
 from support.servers import ServerProcess, scripted_server, server_process
 from support.stored_models import header_only, store_model
 
-from pyollama.server import sockets
+from pyollama.server import connection, sockets
 from pyollama.server.dialects.ollama import blobs
 from pyollama.store import BlobWriter
 
@@ -280,10 +280,26 @@ def test_a_client_that_asks_first_sends_nothing_in_vain(
 
 
 def test_a_client_that_keeps_sending_still_reads_its_refusal(server: ServerProcess) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
-    with contextlib.closing(connection):
-        connection.request("POST", "/nope", body=b" " * (8 << 20))
-        assert connection.getresponse().status == 404
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)) as client:
+        client.request("POST", "/nope", body=b" " * (8 << 20))
+        assert client.getresponse().status == 404
+
+
+@pytest.mark.parametrize("path", ["/api/blobs/nonsense", "/api/show", "/nope"])
+async def test_a_client_that_never_stops_sending_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(connection, "LINGER_SECONDS", 0.2)
+    async with scripted_server(tmp_path, "") as server:
+        before = descriptors(os.getpid())
+        with server.connect() as client, pytest.raises(OSError):
+            client.sendall(post(path, f"Content-Length: {1 << 40}"))
+            with trio.fail_after(20):
+                while True:
+                    await trio.to_thread.run_sync(client.sendall, b"x" * (1 << 20))
+        with trio.fail_after(20):
+            while descriptors(os.getpid()) > before:  # noqa: ASYNC110  # there is no event for it
+                await trio.sleep(0.01)
 
 
 def test_all_bodies_together_have_a_limit(tmp_path: Path) -> None:
