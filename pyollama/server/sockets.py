@@ -32,6 +32,8 @@ SEND_CHUNK = "pyollama.send_chunk"  # in the state of a request's scope
 SendChunk = Callable[[bytes], Awaitable[None]]
 
 _RECEIVE_BYTES = 64 << 10
+# accept(2): what happened to a client before it was accepted is told by the call that takes it
+_CLIENT_GONE = (errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ENETDOWN, errno.EHOSTUNREACH, errno.ENETUNREACH)
 _NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)
 _RETRY_SECONDS = 0.1
 
@@ -57,8 +59,10 @@ class OpenConnection:
                 with self._reading:
                     await self._read()
                 await self._protocol.handle(Closed())
-        except OSError:
-            pass  # the client is gone
+        except* OSError:
+            pass  # the client is gone; it may have been before it was accepted
+        except* Exception:
+            log.exception("a connection failed")  # and no other one with it
         finally:
             self.end()
             await self._close()
@@ -206,6 +210,8 @@ class Connections:
                 try:
                     stream = await listener.accept()
                 except OSError as error:
+                    if error.errno in _CLIENT_GONE:
+                        continue
                     if error.errno not in _NO_ROOM:
                         raise
                     log.warning("no connection could be accepted", extra={"error": error.strerror})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -87,3 +89,16 @@ async def test_time_does_not_count_while_a_next_request_waits(autojump_clock: Mo
         while got.count(b"HTTP/1.1 200 OK") < 3:
             got += await stream.receive_some()
         assert trio.current_time() - started == pytest.approx(3 * 2 * SECONDS, abs=1)
+
+
+async def test_a_client_that_is_gone_before_it_is_accepted_ends_only_its_connection(autojump_clock: MockClock) -> None:
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    with socket.create_connection(listener.socket.getsockname()) as early:
+        early.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # its end is a reset
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(serve_connections, reads_the_body, Config(), [listener], trio.Event())
+        async with await trio.open_tcp_stream(*listener.socket.getsockname()) as stream:
+            await stream.send_all(HEAD + b"x" * 10)
+            assert (await stream.receive_some()).startswith(b"HTTP/1.1 200 OK")
+        nursery.cancel_scope.cancel()
