@@ -85,6 +85,7 @@ class Engine {
     Status load();
     Status load_parts();
     bool grow_pool(int64_t n_cells);
+    void measure_held();
     void announce(int64_t load_ns);
     bool intake();
     Status serve();
@@ -104,6 +105,7 @@ class Engine {
     int64_t embed_ahead_ns_ = 0;  // how much longer vectors were computed than text, while both are wanted
     int64_t embedded_ns_ = 0;     // when vectors were computed last
     MemorySize size_;             // as told
+    int64_t held_ = 0;            // of it, by requests that wait or are parked
 
     mutable std::mutex mutex_;
     std::condition_variable news_;

@@ -1,9 +1,14 @@
 // The half of Engine that runs in its own thread: load, then serve until closed.
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <iterator>
 #include <new>
 #include <thread>
+
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 #include "engine/engine.hpp"
 
@@ -12,6 +17,7 @@ namespace {
 
 constexpr float kWeightsPart = 0.95F;  // of the progress; context and warm-up are the rest
 constexpr float kProgressStep = 0.01F;
+constexpr int64_t kHeldStep = 1 << 20;  // bytes
 
 int or_all_processors(int n) {
     return std::clamp(n > 0 ? n : static_cast<int>(std::thread::hardware_concurrency()), 1, GGML_MAX_N_THREADS);
@@ -152,6 +158,7 @@ Status Engine::serve() {
         const bool text = scheduler_ && !scheduler_->idle();
         if (text) {
             status = scheduler_->step();
+            measure_held();
         }
         const int64_t between = now_ns();
         const bool vectors = !embedder_->idle();
@@ -172,12 +179,28 @@ Status Engine::serve() {
 // The context for vectors is there, and text is what the model is for.
 bool Engine::spare() const { return scheduler_ && embedder_->idle() && embedder_->context(); }
 
+// What requests hold that wait is told in steps, and given back to the system when it was much.
+void Engine::measure_held() {
+    const int64_t held = scheduler_->held_bytes();
+    if (std::abs(held - held_) < kHeldStep && (held != 0 || held_ == 0)) {
+        return;
+    }
+#if defined(__GLIBC__)
+    if (held_ - held >= kHeldStep) {
+        malloc_trim(0);
+    }
+#endif
+    held_ = held;
+    measure();
+}
+
 // Tells what the model takes, if that changed.
 void Engine::measure() {
     if (!context_) {
         return;  // the context for vectors is the only one, and was announced
     }
     MemorySize size = context_->memory_size();
+    size.all += static_cast<uint64_t>(held_);
     if (const Context * other = embedder_->context()) {
         const MemorySize more = other->memory_size(false);
         size.all += more.all;

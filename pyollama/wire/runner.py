@@ -230,7 +230,9 @@ class Embedded(Struct, array_like=True, tag=9):
 
 
 class Resized(Struct, array_like=True, tag=10):
-    """What the model takes from now on, as in Loaded: the pool grew, or memory for embeddings came or went."""
+    """What the model takes from now on, as in Loaded: the pool grew, or memory for waiting requests or for
+    embeddings came or went.
+    """
 
     size: int
     size_vram: int

@@ -91,6 +91,20 @@ def test_the_most_it_may_hold_can_be_raised(tmp_path: Path) -> None:
         assert again.prompt_reused >= first.end.prompt_tokens - 16
 
 
+def test_waiting_prompts_are_counted_while_they_wait(tmp_path: Path) -> None:
+    """B10."""
+    path = tiny_models.scripted(tmp_path / "model.gguf", b"xyx")
+    with TestedEngine(str(path), n_ctx=1 << 16, n_cells=1 << 16, n_seq_max=1) as engine:
+        numbers = [engine.start(f"{number}" + "y" * 60_000, n_ctx=1 << 16) for number in range(6)]
+        engine.until(lambda event: isinstance(event, wire.Resized) and event.size >= engine.loaded.size + (1 << 20))
+        for number in numbers:
+            engine.raw.cancel(number)
+        engine.replies(numbers)
+        engine.complete("small", num_predict=2)
+
+        assert sizes(engine)[-1] == engine.loaded.size
+
+
 WITHOUT_MEMORY = """
 import resource, sys
 from pathlib import Path

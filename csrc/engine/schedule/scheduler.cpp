@@ -282,6 +282,16 @@ void Scheduler::sweep() {
     parked_.erase(std::remove_if(parked_.begin(), parked_.end(), ended), parked_.end());
 }
 
+int64_t Scheduler::held_bytes() const {
+    size_t bytes = 0;
+    for (const auto * list : {&waiting_, &parked_}) {
+        for (const Owned & request : *list) {
+            bytes += request->tokens.capacity() * sizeof(Token) + request->parked.capacity();
+        }
+    }
+    return static_cast<int64_t>(bytes);
+}
+
 void Scheduler::end_all() {
     for (auto * list : {&waiting_, &parked_}) {
         for (const Owned & request : *list) {

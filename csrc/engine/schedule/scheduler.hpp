@@ -36,6 +36,9 @@ class Scheduler {
     void submit(std::unique_ptr<Request> request);
     bool idle() const { return running_.empty() && waiting_.empty() && parked_.empty(); }
 
+    // Host memory of requests that wait or are parked: their tokens, and what they had in the pool.
+    int64_t held_bytes() const;
+
     // One step for everyone. lost_context: the context is unusable and every request has been failed.
     Status step();
 
