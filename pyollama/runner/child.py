@@ -21,6 +21,7 @@ import msgspec
 
 from pyollama.runner.answers import AnswerReader
 from pyollama.runner.frames import FrameReader, FrameWriter
+from pyollama.runner.limits import MemoryLimit
 from pyollama.wire import runner as wire
 
 if TYPE_CHECKING:
@@ -96,30 +97,29 @@ def _serve(commands: int, outlet: Outlet) -> None:
         frames = reader.feed(_read(commands))
     spec = msgspec.msgpack.decode(frames.pop(0), type=wire.LoadSpec)
     try:
-        engine = _open_engine(spec)
+        engine, limit = _open_engine(spec)
     except ValueError as error:  # refused before the load began
         outlet.send([(TAG_LOAD_FAILED, str(error))])
         os._exit(0)
     answers = _open_answers()
-    desk = Desk(engine, outlet, answers)
+    desk = Desk(engine, outlet, answers, limit)
     threading.Thread(target=desk.take_commands, args=(commands, reader, frames), daemon=True).start()
     _forward_events(engine, outlet, answers)
 
 
-def _open_engine(spec: wire.LoadSpec) -> Engine:
+def _open_engine(spec: wire.LoadSpec) -> tuple[Engine, MemoryLimit]:
     os.environ["GGML_NO_BACKTRACE"] = "1"  # read when the library is loaded; else an abort would fork a debugger
     from pyollama.native._engine import Engine, devices
     from pyollama.runner.cpu import thread_counts
-    from pyollama.runner.limits import limit_memory
 
-    if not any(device["kind"] in ("gpu", "igpu") for device in devices()):  # their drivers map far more than they use
-        limit_memory(spec.memory_limit)
+    limit = MemoryLimit(uses_gpu=any(device["kind"] in ("gpu", "igpu") for device in devices()))
+    limit.set(spec.memory_limit)
     options = msgspec.structs.asdict(spec)
     del options["memory_limit"]
     decode_threads, batch_threads = thread_counts()
     options["n_threads"] = spec.n_threads or decode_threads
     options["n_threads_batch"] = spec.n_threads_batch or spec.n_threads or batch_threads
-    return Engine(**options)
+    return Engine(**options), limit
 
 
 def _open_answers() -> AnswerReader:
@@ -150,7 +150,8 @@ def _read(fd: int) -> bytes:
 class Desk:
     """Takes commands and hands them to the engine, which answers by events."""
 
-    def __init__(self, engine: Engine, outlet: Outlet, answers: AnswerReader) -> None:
+    def __init__(self, engine: Engine, outlet: Outlet, answers: AnswerReader, limit: MemoryLimit) -> None:
+        self._limit = limit
         self._engine = engine
         self._outlet = outlet
         self._answers = answers
@@ -185,6 +186,7 @@ class Desk:
             case wire.Cancel():
                 self._engine.cancel(command.id)
             case wire.Allow():
+                self._limit.set(command.memory_limit)
                 with suppress(ValueError):  # a model without a pool: its requests are answered all the same
                     self._engine.allow_cells(command.n_cells)
             case wire.Embed():

@@ -189,6 +189,12 @@ class Runner:
         elif not isinstance(event, wire.Pong) and (request := self._waiting.get(event.id)):
             request.deliver(event)  # type: ignore[arg-type]  # a request gets the events of its own kind only
 
+    def allow(self, n_cells: int, memory_limit: int) -> None:
+        """Let the pool grow for the requests that follow, and the process take more memory for it."""
+        if self.info is not None:
+            self.info.n_cells = n_cells
+        self._post(wire.Allow(n_cells, memory_limit))
+
     # --- requests ---
 
     @asynccontextmanager

@@ -12,16 +12,24 @@ from pathlib import Path
 STATUS = Path("/proc/self/status")
 
 
-def limit_memory(size: int) -> None:
-    """Let this process take at most ``size`` bytes more than it has; 0 sets no limit. Call it before threads start."""
-    if not size or sys.platform != "linux":
-        return
-    import resource
+class MemoryLimit:
+    """The limit of this process. Make it before the engine opens a model and threads start."""
 
-    _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    limit = _held() + size
-    if most == resource.RLIM_INFINITY or limit < most:
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    def __init__(self, *, uses_gpu: bool) -> None:
+        """``uses_gpu``: there is no limit then, for drivers of GPUs map far more than they use."""
+        self._enforced = sys.platform == "linux" and not uses_gpu
+        self._held = _held() if self._enforced else 0
+
+    def set(self, size: int) -> None:
+        """Let this process take at most ``size`` bytes more than it had at first; 0 changes nothing."""
+        if not size or not self._enforced:
+            return
+        import resource
+
+        limit = self._held + size
+        _, most = resource.getrlimit(resource.RLIMIT_DATA)
+        if most == resource.RLIM_INFINITY or limit < most:
+            resource.setrlimit(resource.RLIMIT_DATA, (limit, most))
 
 
 def _held(status: Path = STATUS) -> int:

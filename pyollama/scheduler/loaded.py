@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import math
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -9,6 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 
 import trio
+from msgspec.structs import replace
 
 from pyollama.config import Settings
 from pyollama.errors import LoadOutOfMemory, NotEnoughMemory, PyollamaError, RunnerLost
@@ -22,6 +24,7 @@ from pyollama.scheduler.plan import LoadPlan, context_length
 from pyollama.store import Model
 from pyollama.wire import runner as wire
 
+LARGER_CONTEXT = "a larger context"
 LONGEST = ((1 << 63) - 1) / 1e9  # seconds, about 292 years: how "for ever" is shown
 _log = logging.getLogger("pyollama.scheduler")
 
@@ -134,12 +137,20 @@ class LoadedModel:
         """Why a request with these options needs it loaded anew; empty if it does not. For the log too."""
         found = []
         if options.num_ctx and context_length(options, self.plan.n_ctx_train) > self.plan.spec.n_cells:
-            found.append("a larger context")
+            found.append(LARGER_CONTEXT)
         if not self.plan.serves_batch(options):
             found.append("a larger batch")
         if not self.plan.placement.serves(Placement.of(options, self.plan.facts), self.runner.info):
             found.append("another placement, thread count or rope frequency")
         return found
+
+    def enlarge(self, plan: LoadPlan) -> None:
+        """Let the pool grow to that of another plan. The weights stay, and the pool itself grows when it has to."""
+        spec = replace(
+            self.plan.spec, n_cells=plan.spec.n_cells, n_ctx=plan.spec.n_ctx, memory_limit=plan.spec.memory_limit
+        )
+        self.plan = dataclasses.replace(self.plan, spec=spec, needed=plan.needed, embedding=plan.embedding)
+        self.runner.allow(spec.n_cells, spec.memory_limit)
 
     # --- the end ---
 
@@ -189,8 +200,8 @@ class LoadedModel:
         return self.runner.info.size_vram if self.runner.info else 0
 
     def outstanding_bytes(self) -> int:
-        """Host memory it will need, or has mapped, that the system still counts as available."""
-        return max(0, self.size - self.size_vram - self.held_bytes())
+        """Host memory it may need, or has mapped, that the system still counts as available: its pool may yet grow."""
+        return max(0, max(self.size, self.plan.needed) - self.size_vram - self.held_bytes())
 
     def held_bytes(self) -> int:
         """Host memory that the system would have back if it went."""

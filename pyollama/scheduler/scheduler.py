@@ -18,7 +18,7 @@ from pyollama.runner.client import CHILD_COMMAND
 from pyollama.runner.devices import has_gpu
 from pyollama.scheduler import host_memory
 from pyollama.scheduler.lease import Lease
-from pyollama.scheduler.loaded import LoadedModel
+from pyollama.scheduler.loaded import LARGER_CONTEXT, LoadedModel
 from pyollama.scheduler.memory import ModelFacts, read_facts
 from pyollama.scheduler.options import Options
 from pyollama.scheduler.plan import LoadPlan, make_plan
@@ -171,6 +171,8 @@ class Scheduler:
         facts = await trio.to_thread.run_sync(read_facts, model.model_paths, model.adapter_paths)
         await self._refuse_the_impossible(facts, options)
         if key in self._loaded:
+            if self._enlarged(self._loaded[key], facts, options):
+                return self._loaded[key]
             self._explain_reload(self._loaded[key], options)
             await self._evict(self._loaded[key])
         while len(self._loaded) >= (self._settings.max_loaded_models or MODELS_ON_CPU):
@@ -188,6 +190,18 @@ class Scheduler:
         except NotEnoughMemory:
             if not await has_gpu():  # with one, the engine itself finds out what fits
                 raise
+
+    def _enlarged(self, loaded: LoadedModel, facts: ModelFacts, options: Options) -> bool:
+        """Let the pool of a loaded model grow, where only that is missing and there is memory for it."""
+        if not (loaded.is_usable and loaded.runner.info) or loaded.differences(options) != [LARGER_CONTEXT]:
+            return False
+        available = self._available() + loaded.outstanding_bytes() + loaded.held_bytes()
+        try:
+            loaded.enlarge(make_plan(facts, options, self._settings, available))
+        except NotEnoughMemory:
+            return False
+        _log.info("%s: the pool may grow to %d tokens", loaded.model.name, loaded.plan.spec.n_cells)
+        return True
 
     def _explain_reload(self, loaded: LoadedModel, options: Options) -> None:
         if loaded.is_usable:

@@ -114,6 +114,7 @@ class Allow(Struct, array_like=True, tag="allow"):
     """Let the KV pool grow to so many tokens, for the requests that follow. Takes no memory by itself; not answered."""
 
     n_cells: int
+    memory_limit: int = 0  # instead of the one it was loaded with; 0: as it was
 
 
 class Cancel(Struct, array_like=True, tag="cancel"):

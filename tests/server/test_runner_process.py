@@ -176,6 +176,22 @@ async def test_the_rope_frequency_of_one_request_does_not_stay_for_others(model:
     assert texts[0] == texts[2] != texts[1]
 
 
+async def test_a_context_beyond_the_pool_is_served_by_the_same_process(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A171, C2: the pool grows while the model stays, and the memory limit with it."""
+    monkeypatch.setattr("pyollama.scheduler.plan.SMALLEST_POOL", 512)
+    small, large = replace(short(), num_ctx=256), replace(short(2), num_ctx=8192)
+    async with scheduling() as scheduler:
+        async with scheduler.use(model, small, None) as lease:
+            await complete(lease, "The capital of France is", small)
+        pids = scheduler.pids()
+        async with scheduler.use(model, large, None) as lease:
+            _, finished = await complete(lease, "word " * 1500, large)
+        assert scheduler.pids() == pids
+    assert finished.prompt_tokens > 1500
+
+
 # --- the process ---
 
 

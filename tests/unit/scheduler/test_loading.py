@@ -82,14 +82,26 @@ async def test_another_place_on_a_gpu_reloads(model: Model, asked: Options) -> N
         assert await pid_of(scheduler, model) != await pid_of(scheduler, model, asked)
 
 
-@pytest.mark.parametrize("larger", [Options(num_ctx=16384), Options(num_batch=1024)])
-async def test_a_larger_pool_or_batch_reloads_once_and_serves_smaller_ones(model: Model, larger: Options) -> None:
+async def test_a_larger_batch_reloads_once_and_serves_smaller_ones(model: Model) -> None:
+    larger = Options(num_batch=1024)
     async with scheduling() as scheduler:
         first = await pid_of(scheduler, model)
         second = await pid_of(scheduler, model, larger)
         assert second != first
         assert await pid_of(scheduler, model, larger) == second
         assert await pid_of(scheduler, model) == second
+
+
+async def test_a_larger_context_lets_the_pool_grow_and_the_weights_stay(model: Model) -> None:
+    """A171"""
+    larger = Options(num_ctx=16384)
+    async with scheduling() as scheduler:
+        first = await pid_of(scheduler, model)
+        async with scheduler.use(model, larger, None) as lease:
+            assert lease.info.n_vocab == first
+            assert (await text_of(lease, "hi", larger)).startswith("16384 ")
+        assert scheduler.loaded()[0].context_length == 16384
+        assert await pid_of(scheduler, model) == first
 
 
 async def test_a_small_batch_of_one_request_does_not_slow_down_the_others(model: Model) -> None:
@@ -117,7 +129,7 @@ async def test_a_reload_waits_for_running_requests_and_keeps_new_ones_out(model:
             pids.append(await pid_of(scheduler, model, options))
 
         async with scheduler.use(model, PLAIN, None) as lease:
-            nursery.start_soon(use, Options(num_ctx=16384))
+            nursery.start_soon(use, Options(num_batch=1024))
             await until(lambda: not any(entry.is_usable for entry in scheduler._loaded.values()))
             nursery.start_soon(use, PLAIN)
             await until(lambda: scheduler._queued == 1)
@@ -131,7 +143,7 @@ async def test_a_reload_that_nobody_waits_for_leaves_the_model_alone(model: Mode
     async with scheduling() as scheduler:
         async with scheduler.use(model, PLAIN, None) as lease:
             with trio.move_on_after(0.05):
-                await pid_of(scheduler, model, Options(num_ctx=16384))
+                await pid_of(scheduler, model, Options(num_batch=1024))
             async with scheduler.use(model, PLAIN, None) as other:
                 assert other.info.n_vocab == lease.info.n_vocab
         assert await pid_of(scheduler, model) == lease.info.n_vocab
@@ -330,9 +342,9 @@ async def test_whatever_requests_do_every_one_ends_and_no_process_stays(make_mod
     pids: set[int] = set()
     served = 0
 
-    async def request(scheduler: Scheduler, model: Model, patience: float, prompt: str, num_ctx: int | None) -> None:
+    async def request(scheduler: Scheduler, model: Model, patience: float, prompt: str, num_thread: int | None) -> None:
         nonlocal served
-        options = Options(num_ctx=num_ctx)
+        options = Options(num_thread=num_thread)
         with trio.move_on_after(patience), suppress(errors.RunnerLost):
             async with scheduler.use(model, options, random.choice([None, 0, 0.05, math.inf])) as lease:
                 pids.add(lease.info.n_vocab)
@@ -344,7 +356,7 @@ async def test_whatever_requests_do_every_one_ends_and_no_process_stays(make_mod
         async with trio.open_nursery() as nursery:
             for _ in range(40):
                 what = (random.choice(models), random.choice([0.01, 0.1, 60]), random.choice(["hi", "hi", "hi", "die"]))
-                nursery.start_soon(request, scheduler, *what, random.choice([None, None, 9000]))
+                nursery.start_soon(request, scheduler, *what, random.choice([None, None, 1]))
         assert served > 0
     for pid in pids:
         with pytest.raises(ProcessLookupError):
