@@ -55,6 +55,25 @@ def test_many_control_tokens_take_linear_time(engine: TestedEngine) -> None:
     assert time.thread_time() - start < 35 * once
 
 
+@pytest.mark.parametrize("pre", ["default", "tekken", "gpt-4o", "deepseek-v3", "llama4", "falcon"])
+def test_words_of_any_length_are_tokenised(pre: str, tmp_path: Path) -> None:
+    """A hundred thousand letters in a row overflowed the stack."""
+    with TestedEngine(str(vocabularies.bytelevel(tmp_path / "model.gguf", pre))) as engine:
+        for letter in ("a", " ", ".", "\n", "\u4e16"):
+            number = engine.number()
+            engine.raw.submit_tokenize(number, [["", letter * 100_000]])
+            answer = end_of(engine, number)
+            assert isinstance(answer, wire.Tokens)
+            assert len(answer.tokens[0]) == 100_000 * len(letter.encode())
+
+
+@pytest.mark.parametrize("pre", ["tekken", "gpt-4o", "deepseek-v3", "falcon"])
+def test_words_are_cut_only_where_they_are_longer_than_most(pre: str, tmp_path: Path) -> None:
+    text = ("ab" * 700 + " ") * 40
+    with TestedEngine(str(vocabularies.bytelevel(tmp_path / "model.gguf", pre))) as engine:
+        assert engine.raw.tokenize(["", text]).count(256) == 40 * 700
+
+
 def test_a_text_that_is_being_tokenised_can_be_cancelled(engine: TestedEngine) -> None:
     number = engine.number()
     engine.raw.submit_tokenize(number, [["", "e" * LONG]])

@@ -41,6 +41,16 @@ def sentencepiece(path: Path, name: str = "model", *, space_prefix: bool = True)
     return tiny_models.with_vocabulary(path, _listed(tokens) | keys | _ends(1, 2), name=name)
 
 
+def bytelevel(path: Path, pre: str) -> Path:
+    """Bytes and the piece ``ab``, split into words as ``pre`` says."""
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = iter(range(0x100, 0x200))
+    letters = [chr(byte if byte in printable else next(others)) for byte in range(256)]
+    tokens = [(letter, NORMAL) for letter in letters] + [("ab", NORMAL), ("<|endoftext|>", CONTROL)]
+    keys = {"tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": pre, "tokenizer.ggml.merges": ["a b"]}
+    return tiny_models.with_vocabulary(path, _listed(tokens) | keys | _ends(None, 257))
+
+
 def of_fixture(path: Path, name: str) -> Path:
     """The vocabulary of a fixture's tokenizer.json."""
     folder = FIXTURES / name
