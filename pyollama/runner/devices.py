@@ -15,14 +15,16 @@ import trio
 
 PROBE_SECONDS = 30.0
 _known: list[dict[str, Any]] | None = None
+_asking = trio.Lock()
 
 
 async def list_devices() -> list[dict[str, Any]]:
     """Devices as native._engine.devices() describes them; found once per process. Empty if the probe fails."""
     global _known
-    if _known is None:
-        _known = await _probe()
-    return _known
+    async with _asking:  # many may want to know at the start; one process is enough
+        if _known is None:
+            _known = await _probe()
+        return _known
 
 
 async def has_gpu() -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -89,13 +89,19 @@ def keep_alive(value: Any) -> float | None:
 _GO_TYPES = {bool: "bool", list: "[]interface {}", dict: "map[string]interface {}"}
 
 
-async def check_images(texts: Iterable[str]) -> None:
+async def check_images(texts: Sequence[str]) -> None:
     """BadRequest for text that is not base64."""
+    if len(texts) > _LONG_LIST or sum(map(len, texts)) > SMALL:
+        await offload(_check_images, texts)
+    else:
+        _check_images(texts)
+
+
+def _check_images(texts: Sequence[str]) -> None:
     for text in texts:
-        if len(text) > SMALL:
-            await offload(image, text)
-        else:
-            image(text)
+        if abandoned():
+            return
+        image(text)
 
 
 def image(text: str) -> bytes:

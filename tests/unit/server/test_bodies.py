@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import re
+import threading
 from typing import Any
 
 import pytest
@@ -66,3 +67,13 @@ def test_an_image_survives_base64(data: bytes) -> None:
     text = base64.b64encode(data).decode()
     assert bodies.image(text) == data
     assert bodies.image("\r\n".join(text)) == data
+
+
+@pytest.mark.parametrize("texts", [["AAAA"] * 2000, ["A" * 40_000] * 2], ids=["many", "large together"])
+async def test_many_images_are_checked_beside_the_event_loop(texts: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: set[int] = set()
+    monkeypatch.setattr(bodies, "image", lambda _: threads.add(threading.get_ident()))
+
+    await bodies.check_images(texts)
+
+    assert threads and threading.get_ident() not in threads

@@ -13,7 +13,7 @@ from pyollama.wire import ollama as wire
 from pyollama.wire.chat import Message
 
 MAX_TOP_LOGPROBS = 20
-_MANY = 2000  # messages that are looked through in less time than a thread takes to start
+_MANY = 2000  # messages or images that are looked through in less time than a thread takes to start
 
 
 async def generate(call: wire.GenerateRequest, arrived: int) -> Ask:
@@ -35,7 +35,8 @@ async def generate(call: wire.GenerateRequest, arrived: int) -> Ask:
 async def chat(call: wire.ChatRequest, arrived: int) -> Ask:
     """BadRequest."""
     messages = call.messages or []
-    images = await offload(_images, messages) if len(messages) > _MANY else _images(messages)
+    many = len(messages) > _MANY or sum(len(message.images or ()) for message in messages) > _MANY
+    images = await offload(_images, messages) if many else _images(messages)
     await bodies.check_images(images)
     task = ChatTask(messages, call.tools or (), n_images=len(images))
     return _ask(call, task, arrived, no_model=BadRequest("model is required"))
