@@ -13,8 +13,8 @@ from functools import cached_property
 from .errors import Position
 from .values import WHITE_SPACE
 
-MAX_NODES = 100_000
-"""Instructions, comments and empty lines of a file. Real ones have a few dozen; this many take a second or two."""
+MAX_NODES = 50_000
+"""Instructions, comments and empty lines of a file. Real ones have a few dozen; this many take some seconds."""
 
 _NOWHERE = Position(0, 0)
 

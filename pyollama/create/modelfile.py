@@ -22,7 +22,6 @@ from pyollama.store import Digest, Store
 from pyollama.store.files import read_regular
 
 MAX_MODELFILE_BYTES = 16 << 20
-MAX_LINES = 50_000  # parsing takes some seconds then
 
 _PATH_STARTS = ("/", "\\", ".", "~")  # no name of a model begins so
 
@@ -60,8 +59,6 @@ def spec_from_modelfile(text: str, *, base_dir: Path | None, store: Store, name:
         CreateError: an ADAPTER that does not exist, or sources that do not go together.
         NotSupported: DRAFT, or a folder of weights that have to be converted.
     """
-    if text.count("\n") + text.count("\r") > MAX_LINES:
-        raise BadRequest(f"the Modelfile has more than {MAX_LINES} lines")
     try:
         told = build(parse(text))
     except ModelfileSyntaxError as error:

@@ -61,7 +61,7 @@ def test_every_instruction_becomes_a_field(read: Read) -> None:
 
 @pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
 def test_a_modelfile_of_endless_lines_is_not_parsed(read: Read, end: str) -> None:
-    with pytest.raises(BadRequest, match="more than 50000 lines"):
+    with pytest.raises(BadRequest, match="more than 50000 instructions"):
         read(end.join(["FROM x", *["PARAMETER stop a"] * 1_000_000]))
 
 

@@ -66,7 +66,7 @@ CODES = [
     ("E008", "FROM ./here.gguf\nDRAFT here.gguf\n", 2),
     ("E009", "FROM x\nTEMPLATE {{ .Prompt\n", 2),
     ("E010", "FROM x\nSYSTEM\n", 2),
-    ("E011", "FROM x\n" + "\n" * 100_000, 100_001),
+    ("E011", "FROM x\n" + "\n" * 50_000, 50_001),
     ("W101", "FROM x\nPARAMETER mirostat 1\n", 2),
     ("W101", "FROM x\nPROMPT {{ .Prompt }}\n", 2),
     ("W102", "FROM x\nSYSTEM a\nSYSTEM b\n", 3),
