@@ -28,9 +28,8 @@ class Lease:
     request. Cancelling a call drops the request in the engine at its next step.
     """
 
-    def __init__(self, loaded: LoadedModel, info: wire.Loaded, load_ns: int, on_no_memory: Callable[[], None]) -> None:
+    def __init__(self, loaded: LoadedModel, info: wire.Loaded, on_no_memory: Callable[[], None]) -> None:
         self.info = info
-        self.load_ns = load_ns  # from asking for the model until it was ready
         self._loaded = loaded
         self._runner = loaded.runner
         self._on_no_memory = on_no_memory

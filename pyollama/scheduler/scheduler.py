@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -78,11 +77,10 @@ class Scheduler:
             LoadFailed, LoadStalled: the engine could not load it.
             RunnerLost: its process ended while it loaded.
         """
-        asked_at = time.perf_counter_ns()
         async with self._hold(model, options, keep_alive) as loaded:
             info = await self._wait_ready(loaded)
             async with loaded.slot():
-                lease = Lease(loaded, info, time.perf_counter_ns() - asked_at, self._expire_all)
+                lease = Lease(loaded, info, self._expire_all)
                 loaded.model, loaded.n_ctx = model, lease.n_ctx(options)
                 yield lease
 
@@ -101,7 +99,7 @@ class Scheduler:
         return self._queued
 
     def pids(self) -> list[int]:
-        """Process ids of the runners, for metrics."""
+        """Process ids of the runners."""
         return [entry.runner.pid for entry in self._loaded.values() if entry.runner.pid is not None]
 
     async def unload(self, model: Model) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import time
-from datetime import UTC, datetime
-
-FAR_SECONDS = ((1 << 63) - 1) / 1e9  # "for ever" in a 63-bit count of nanoseconds, about 292 years
+from datetime import datetime
 
 _cached: tuple[int, str] = (0, "1970-01-01T00:00:00")
 
@@ -31,9 +28,3 @@ def local(moment: datetime) -> str:
     zone = "Z" if offset == "+0000" else f"{offset[:3]}:{offset[3:5]}"
     fraction = f".{here.microsecond:06d}".rstrip("0") if here.microsecond else ""
     return here.strftime("%Y-%m-%dT%H:%M:%S") + fraction + zone
-
-
-def local_in(seconds: float) -> str:
-    """``local`` of the moment so many seconds from now; ``math.inf`` is as far as the format goes."""
-    ahead = FAR_SECONDS if math.isinf(seconds) else seconds
-    return local(datetime.fromtimestamp(time.time() + ahead, UTC))

@@ -35,15 +35,15 @@ async def embed() -> Response:
     keep_alive = bodies.keep_alive(call.keep_alive)
     if not call.model:
         raise ModelNotFound("")
-    known, lease = await _load(call, keep_alive)
+    found, lease = await _load(call, keep_alive)
     ready = time.perf_counter_ns()
     if not texts:
-        return answers.json(EmbedResponse(known.given, Raw(b"[]")))
-    options = options_of(known, call.options)
+        return answers.json(EmbedResponse(found.given, Raw(b"[]")))
+    options = options_of(found, call.options)
     truncate = call.truncate is not False
     vectors = await embedding.embed(lease, texts, options, truncate=truncate, dimensions=call.dimensions or 0)
     total = time.perf_counter_ns() - arrived
-    return await _written(EmbedResponse(known.given, _VECTORS, total, ready - arrived, vectors.n_tokens), vectors)
+    return await _written(EmbedResponse(found.given, _VECTORS, total, ready - arrived, vectors.n_tokens), vectors)
 
 
 async def _written(answer: EmbedResponse, vectors: Vectors) -> Response:
@@ -67,11 +67,11 @@ async def embeddings() -> Response:
     keep_alive = bodies.keep_alive(call.keep_alive)
     if not call.model:
         raise BadRequest("model is required")
-    known, lease = await _load(call, keep_alive)
+    found, lease = await _load(call, keep_alive)
     if not call.prompt:
         return answers.json(EmbeddingsResponse(Raw(b"[]")))
-    normalize = await trio.to_thread.run_sync(embedding.is_normalized, known.model)
-    options = options_of(known, call.options)
+    normalize = await trio.to_thread.run_sync(embedding.is_normalized, found.model)
+    options = options_of(found, call.options)
     try:
         vectors = await embedding.embed(lease, [call.prompt], options, truncate=False, normalize=normalize)
     except (BadRequest, EngineRefused) as error:  # this endpoint blames itself
@@ -81,9 +81,9 @@ async def embeddings() -> Response:
 
 
 async def _load(call: Inference, keep_alive: float | None) -> tuple[FoundModel, Lease]:
-    known = await find(call.model or "", pull_first=True)
-    use = services().scheduler.use(known.model, options_of(known, call.options), keep_alive)
-    return known, await current().exit_stack.enter_async_context(use)
+    found = await find(call.model or "", pull_first=True)
+    use = services().scheduler.use(found.model, options_of(found, call.options), keep_alive)
+    return found, await current().exit_stack.enter_async_context(use)
 
 
 def _texts(given: Any) -> list[str]:
