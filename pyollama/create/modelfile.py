@@ -54,7 +54,7 @@ def spec_from_modelfile(text: str, *, base_dir: Path | None, store: Store, name:
         store: where ``@sha256:`` references lead; a blob that is not there is found out by ``create``.
 
     Raises:
-        ModelfileError: with line and column.
+        ModelfileError: with line and column; it is too long, or makes no sense.
         ServerPath: a path where none may be named.
         CreateError: an ADAPTER that does not exist, or sources that do not go together.
         NotSupported: DRAFT, or a folder of weights that have to be converted.
