@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from .gotext.gojson import to_json
@@ -46,6 +47,9 @@ PARAMETERS = RecordType(
         FieldType("Properties", "properties"),
     ),
     shown=to_json,
+)
+PARAMETERS_WITHOUT_PROPERTIES = replace(
+    PARAMETERS, fields=(*PARAMETERS.fields[:-1], FieldType("Properties", "properties", null_if_empty=True))
 )
 PROPERTY = RecordType(
     "template.templateToolProperty",
@@ -138,8 +142,9 @@ def _tool(tool: Mapping[str, Any], charge: Charge) -> Record:
 
 
 def _parameters(schema: Mapping[str, Any], charge: Charge) -> Record:
+    has_properties = isinstance(schema.get("properties"), dict)
     return Record(
-        PARAMETERS,
+        PARAMETERS if has_properties else PARAMETERS_WITHOUT_PROPERTIES,
         {
             "Type": _text(schema.get("type")),
             "Defs": _from_json(schema.get("$defs"), charge),

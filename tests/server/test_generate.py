@@ -74,8 +74,10 @@ def test_a082_a083_the_context_goes_round(server: ServerProcess) -> None:
     assert rendered.endswith("<|im_start|>user\nWhat is my name?<|im_end|>\n<|im_start|>assistant\n")
 
 
-def test_a_context_with_unknown_tokens_is_an_error(server: ServerProcess) -> None:
-    assert refusal(server.post("/api/generate", model="smollm", prompt="x", context=[10**7]))[0] in (400, 500)
+@pytest.mark.parametrize("token", [49152, 10**7, -5])
+def test_a423_a_context_with_unknown_tokens_is_refused(server: ServerProcess, token: int) -> None:
+    answer = server.post("/api/generate", model="smollm", prompt="x", context=[1, token])
+    assert refusal(answer) == (400, f"token {token} is outside the vocabulary")
 
 
 def test_a084_a085_raw_sends_the_prompt_untouched(server: ServerProcess) -> None:

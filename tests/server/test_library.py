@@ -108,6 +108,20 @@ def test_a292_the_time_has_a_zone(server: ServerProcess) -> None:
     assert re.fullmatch(TIME, show(server, model="smollm")["modified_at"])
 
 
+def test_c18_the_time_comes_before_what_is_required(server: ServerProcess) -> None:
+    """As Ollama orders them; names of a renderer and a parser are not among the fields."""
+    server.create("demanding", renderer="qwen3-coder", parser="qwen3", requires="0.14.0", **{"from": "smollm"})
+    shown = show(server, model="demanding")
+    assert list(shown)[-3:] == ["capabilities", "modified_at", "requires"]
+    assert shown["requires"] == "0.14.0" and not {"renderer", "parser"} & shown.keys()
+
+
+def test_c18_a_parameter_without_a_value(server: ServerProcess) -> None:
+    server.create("undecided", parameters={"top_k": None, "seed": 1}, **{"from": "smollm"})
+    shown = show(server, model="undecided")
+    assert f"{'top_k':<30} <nil>" in shown["parameters"].splitlines() and "top_k" not in shown["modelfile"]
+
+
 def test_a293_another_system_text_may_be_shown(server: ServerProcess) -> None:
     shown = show(server, model="smollm", system="Be brief.")
     assert shown["system"] == "Be brief." and "\nSYSTEM Be brief.\n" in shown["modelfile"]

@@ -153,6 +153,14 @@ def test_b8_numbers_that_no_engine_could_use(server: ServerProcess, path: str, o
     assert refusal(answer) == (400, text)
 
 
+@pytest.mark.parametrize("path", ["generate", "chat", "embed"])
+def test_a436_options_of_2023_are_checked_if_they_are_honoured(server: ServerProcess, path: str) -> None:
+    ask = {"model": "smollm", "prompt": "x", "input": "x", "messages": [{"role": "user", "content": "x"}]}
+    wrong = server.post(f"/api/{path}", **ask, options={"mirostat": "x"})
+    assert refusal(wrong) == (500, 'option "mirostat" must be of type integer')
+    assert server.post(f"/api/{path}", **ask, options={"numa": "x", "num_predict": 1}).status_code == 200
+
+
 def test_b4_a_batch_beyond_all_measure_is_what_the_engine_takes(server: ServerProcess) -> None:
     assert complete(server, num_batch=2_000_000_000, num_predict=1)["done"]
 

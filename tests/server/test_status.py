@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from support.servers import ServerProcess, refusal
 
@@ -19,6 +21,12 @@ def test_the_status_has_ollamas_shape_and_our_figures(server: ServerProcess) -> 
     assert "smollm:latest" in ours["loaded"]
     cpu = next(device for device in ours["devices"] if device["backend"] == "cpu")
     assert cpu["total"] >= cpu["free"] > 0
+
+
+def test_a067_the_version_is_that_of_the_api_and_ours_stands_beside_it(server: ServerProcess) -> None:
+    versions = server.http.get("/api/version").json()
+    assert list(versions) == ["version", "pyollama"]
+    assert re.fullmatch(r"\d+\.\d+\.\d+", versions["version"]) and versions["pyollama"] == pyollama.__version__
 
 
 def test_there_is_no_account(server: ServerProcess) -> None:

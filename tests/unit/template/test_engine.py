@@ -341,6 +341,23 @@ def test_tools_look_as_templates_expect(text: str, expected: str) -> None:
     assert "".join(render_prompt(Template.parse(text + "{{ if .Messages }}{{ end }}"), tools=[TOOL])) == expected
 
 
+@pytest.mark.parametrize(
+    ("function", "parameters"),
+    [
+        ({}, '{"type":"","properties":null}'),
+        ({"parameters": {"type": "object"}}, '{"type":"object","properties":null}'),
+        ({"parameters": {"properties": None}}, '{"type":"","properties":null}'),
+        ({"parameters": {"properties": {}}}, '{"type":"","properties":{}}'),
+    ],
+)
+def test_c18_a_tool_without_properties_looks_as_in_ollama(function: dict[str, Any], parameters: str) -> None:
+    """Properties that nobody gave are null, an empty object of them is one; both can be gone through."""
+    text = "{{ range .Tools }}{{ .Function.Parameters }}{{ range .Function.Parameters.Properties }}x{{ end }}{{ end }}"
+    template = Template.parse(text + "{{ if .Messages }}{{ end }}")
+
+    assert "".join(render_prompt(template, tools=[{"function": function}])) == parameters
+
+
 def test_without_tools_the_list_is_empty() -> None:
     template = Template.parse("{{ if .Tools }}y{{ else }}n{{ end }}{{ .Tools }}{{ range .Messages }}{{ end }}")
 

@@ -48,4 +48,5 @@ def _describe(call: ShowRequest, name: ModelName) -> dict[str, Any]:
         options=call.options,
         go_template=here.settings.go_template,
     )
-    return answer | {"modified_at": local(model.modified_at)}
+    last = {"requires": answer.pop("requires")} if "requires" in answer else {}
+    return answer | {"modified_at": local(model.modified_at)} | last
