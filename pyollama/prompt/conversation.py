@@ -110,7 +110,7 @@ class Conversation:
         """What the engine must know of the answer. After ``prompt``."""
         if self._style.language == "go":
             reads = self._tools or self._style.thinks
-            return AnswerForm(shown=gotemplate.marks(self._style.template) if reads else ())
+            return AnswerForm(shown=await self._offload(gotemplate.marks, self._style.template) if reads else ())
         form: AnswerForm = await self._offload(jinja.form, self._shim)
         return form
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pyollama.errors import BadRequest, MissingCapability
@@ -19,6 +19,7 @@ class Effort:
     on: bool = False
     level: str = ""
     is_set: bool = False
+    is_named: bool = field(default=False, compare=False)  # the request names the level
 
     @classmethod
     def parse(cls, value: Any) -> Effort:
@@ -31,7 +32,7 @@ class Effort:
             raise BadRequest(f"think must be a boolean or string ({_ALLOWED})")
         if value not in LEVELS:
             raise BadRequest(f'invalid think value: "{value}" (must be {_ALLOWED})')
-        return cls(on=True, level=value, is_set=True)
+        return cls(on=True, level=value, is_set=True, is_named=True)
 
     def at_most_high(self) -> Effort:
         """For templates that know low, medium and high."""

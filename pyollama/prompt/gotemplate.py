@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 from msgspec.structs import asdict
@@ -79,7 +80,7 @@ def tag_of_calls(text: str) -> str:
 
 def marks(text: str) -> tuple[str, ...]:
     """What may be special tokens in a template: those that begin and end calls and thoughts among others."""
-    return tuple(dict.fromkeys(_MARK.findall(text)))
+    return tuple(dict.fromkeys(match[0] for match in islice(_MARK.finditer(text), _MOST_MARKS)))
 
 
 def parser(text: str, prompt: str, *, show_thinking: bool) -> OutputParser:
@@ -104,6 +105,7 @@ def _tool(tool: Tool) -> dict[str, Any]:
     return {**asdict(tool), "function": function}
 
 
+_MOST_MARKS = 1000  # real templates have some dozens
 _MARK = re.compile(r"<[^<>\s]{1,60}>|\[/?[A-Z_]{2,40}\]")
 
 

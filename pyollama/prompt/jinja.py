@@ -45,7 +45,7 @@ def request(messages: Sequence[Message], tools: Sequence[Tool], effort: Effort, 
         body["tools"] = tools
     if effort.is_set:
         body["enable_thinking"] = effort.on
-    if effort.level and effort.on:
+    if effort.is_named:
         body["reasoning_effort"] = effort.level
     return msgspec.json.encode(body)
 

@@ -204,7 +204,7 @@ class _Run:
     # --- a prompt that is no conversation to shorten: raw, an insertion, or by the request's own template ---
 
     async def _begin_plain(self, task: PromptTask) -> Generation:
-        form = AnswerForm() if task.raw else AnswerForm(shown=gotemplate.marks(self._template))
+        form = AnswerForm() if task.raw else AnswerForm(shown=await offload(gotemplate.marks, self._template))
         completion = self._completion(await self._plain_prompt(task), form)
         return await begin(completion, self.lease, self.timer, self._plain_parser)
 

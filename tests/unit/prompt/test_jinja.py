@@ -33,9 +33,11 @@ def test_thinking_is_only_mentioned_when_it_is_set() -> None:
     plain = json.loads(jinja.request([], [], Effort()))
     hard = json.loads(jinja.request([], [], Effort.parse("high")))
     off = json.loads(jinja.request([], [], Effort.parse(False)))
+    on = json.loads(jinja.request([], [], Effort.parse(True)))
     assert not {"enable_thinking", "reasoning_effort"} & plain.keys()
     assert (hard["enable_thinking"], hard["reasoning_effort"]) == (True, "high")
     assert off["enable_thinking"] is False and "reasoning_effort" not in off
+    assert on["enable_thinking"] is True and "reasoning_effort" not in on  # api.md 5.8: for texts only
 
 
 def test_the_tag_of_calls_is_read_off_the_template() -> None:
