@@ -41,8 +41,9 @@ class Heartbeat:
     async def watch(self) -> None:
         """Returns when the process has not answered in time."""
         while True:
-            await trio.sleep_until(max(self._heard_at, trio.current_time() - self._quiet / 2) + self._quiet)
-            if self._has_work() and trio.current_time() - self._heard_at >= self._quiet and not await self._answers():
+            await trio.sleep(self._quiet / 2)
+            is_quiet = trio.current_time() - self._heard_at >= self._quiet
+            if is_quiet and self._has_work() and not await self._answers():
                 return
 
     async def _answers(self) -> bool:
