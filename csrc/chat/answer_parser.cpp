@@ -28,12 +28,12 @@ bool begins(std::string_view text, std::string_view beginning) { return text.sub
 class PegAnswerParser final : public AnswerParser {
   public:
     explicit PegAnswerParser(AnswerGrammar grammar) : grammar_(std::move(grammar)), text_(grammar_.before) {
+        said_ = read_ = good_ = text_.size();  // the prompt is never part of the answer
         const Reading start = reading_of(text_);
         if (start.failed) return;
         AnswerDelta continued;  // what an answer that goes on has said already
         say_new(Flow::thinking, start.thinking, continued);
         say_new(Flow::content, start.content, continued);
-        said_ = read_ = good_ = text_.size();
         flow_ = start.flow;
     }
 

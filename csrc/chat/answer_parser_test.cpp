@@ -282,6 +282,25 @@ TEST(AnswerParser, AHarmonyAnswerThatEndsInAHeaderHasNoMarksInIt) {
     expect(chat, "<|channel|>analysis<|message|>hm<|end|><|start|>assis", {"", "hm", {}, false});
 }
 
+// --- answers that go on ---
+
+std::string continued(const char * content) {
+    return std::string(R"(, "add_generation_prompt": false, "continue_final_message": true, "messages": [)") +
+           R"({"role": "user", "content": "Hi"}, {"role": "assistant", "content": ")" + content + "\"}]";
+}
+
+TEST(AnswerParser, WhatAnAnswerGoesOnFromIsNoPartOfIt) {
+    for (const std::string & source : {std::string(kHermes), thinking_hermes(), std::string(kLlama3)}) {
+        const Chat chat(source, true, continued("Once upon"));
+        expect(chat, " a time.", {" a time.", "", {}, false});
+    }
+}
+
+TEST(AnswerParser, NorWhenTheParserCannotReadIt) {
+    const Chat chat(kLlama3, true, continued("Once {a} upon"));
+    expect(chat, " a time, and so on, and so on.", {" a time, and so on, and so on.", "", {}, false});
+}
+
 // --- a stream ---
 
 TEST(AnswerParser, ContentAndThoughtsGoOutAtOnce) {
