@@ -1,10 +1,11 @@
 """Thread counts from fake kernel file systems."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from pyollama.runner.cpu import cpu_quota, physical_cores, thread_counts, usable_cpus
+from pyollama.runner.cpu import cpu_quota, machine_threads, physical_cores, thread_counts, usable_cpus
 
 
 class Machine:
@@ -114,3 +115,9 @@ def test_this_machine_has_no_more_threads_than_cpus() -> None:
     decode, batch = thread_counts()
     assert 1 <= decode <= len(usable_cpus())
     assert 1 <= batch <= len(usable_cpus())
+
+
+def test_this_machine_has_threads_and_no_more_than_processors() -> None:
+    """C5"""
+    automatic, most = machine_threads()
+    assert 1 <= automatic <= most <= (os.cpu_count() or 1)
