@@ -476,16 +476,17 @@ struct Split {
     Split(const Problem & p, const Scratch & s) {
         for (int64_t row = 0; row < p.n_rows;) {
             int64_t end = row + 1;
-            while (end < p.n_rows && (!p.marks.row_seq || (p.marks.row_seq[end] == p.marks.row_seq[row] &&
-                                                           p.marks.row_pos[end] == p.marks.row_pos[end - 1] + 1))) {
+            bool text = p.marks.row_seq;  // positions follow each other; those of an image do not
+            while (end < p.n_rows && (!p.marks.row_seq || p.marks.row_seq[end] == p.marks.row_seq[row])) {
+                text = text && p.marks.row_pos[end] == p.marks.row_pos[end - 1] + 1;
                 ++end;
             }
             int64_t first = row, last = end;  // of the tiled ones
-            if (p.marks.row_seq) {
+            if (text) {
                 first = row + (kBlock - p.marks.row_pos[row] % kBlock) % kBlock;
                 last = end - (p.marks.row_pos[row] + (end - row)) % kBlock;
             }
-            if (first >= last || !p.tiles_can() || (!p.marks.row_seq && end - row < kTile)) {
+            if (first >= last || !p.tiles_can() || (!text && end - row < kTile)) {
                 first = last = end;
             }
             for (int64_t r = row; r < first; ++r) {

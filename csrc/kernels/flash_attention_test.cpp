@@ -220,4 +220,14 @@ TEST_P(Alike, HoweverAPromptIsCutBetweenBlocks) {
 
 INSTANTIATE_TEST_SUITE_P(Windows, Alike, testing::Values(0, 100), testing::PrintToStringParamName());
 
+// The tokens of an image share a position.
+TEST(FlashAttention, TakesRowsOfOnePosition) {
+    Pool pool = pool_of(512, {300}, 13);
+    const std::vector<Row> rows(80, Row{0, 299});
+    const Result right = expected(pool, {0, 299});
+    for (const Result & row : attend(pool, rows)) {
+        for (size_t i = 0; i < right.size(); ++i) ASSERT_NEAR(row[i], right[i], 0.01);
+    }
+}
+
 }  // namespace
