@@ -155,6 +155,15 @@ def test_a438_raw_vectors_by_rule(tmp_path: Path, keys: dict[str, object], norma
     assert is_normalized(model) == normalized
 
 
+def test_a438_a_raw_vector_is_raw_on_the_legacy_endpoint_only(server: ServerProcess, tmp_path: Path) -> None:
+    store_model(server.store, "raw", tiny_models.encoder(tmp_path / "raw.gguf", pooling=1, normalize_embeddings=False))
+    raw = server.post("/api/embeddings", model="raw", prompt="w1 w2").json()["embedding"]
+    (unit,) = embed(server, "raw", input="w1 w2")
+    length = math.hypot(*raw)
+    assert length > 1.1 and math.hypot(*unit) == pytest.approx(1, abs=1e-5)
+    assert [value / length for value in raw] == pytest.approx(unit, abs=1e-5)
+
+
 def test_a228_a_long_text_is_an_error_on_the_legacy_endpoint(server: ServerProcess) -> None:
     answer = server.post("/api/embeddings", model="smollm", prompt="word " * 300, options={"num_ctx": 64})
     assert refusal(answer) == (500, "the input length exceeds the context length")

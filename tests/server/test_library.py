@@ -116,6 +116,11 @@ def test_c18_the_time_comes_before_what_is_required(server: ServerProcess) -> No
     assert shown["requires"] == "0.14.0" and not {"renderer", "parser"} & shown.keys()
 
 
+def test_c18_a_message_of_any_role_is_in_the_modelfile(server: ServerProcess) -> None:
+    server.create("roles", messages=[{"role": "foo", "content": "A"}], **{"from": "smollm"})
+    assert show(server, model="roles")["modelfile"].endswith("\nMESSAGE foo A\n")
+
+
 def test_c18_a_parameter_without_a_value(server: ServerProcess) -> None:
     server.create("undecided", parameters={"top_k": None, "seed": 1}, **{"from": "smollm"})
     shown = show(server, model="undecided")

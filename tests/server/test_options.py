@@ -191,5 +191,22 @@ def test_a209_request_options_win_over_the_models(server: ServerProcess) -> None
     assert server.generate(model="brief", prompt=PROMPT, options={"num_predict": 4})["eval_count"] == 4
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("generate", {"prompt": "The 3 seas of generate."}),
+        ("chat", {"messages": [{"role": "user", "content": "The 7 seas of chat."}]}),
+    ],
+)
+def test_a437_cached_tokens_are_told_and_are_part_of_the_prompt(
+    server: ServerProcess, path: str, body: dict[str, Any]
+) -> None:
+    server.post("/api/generate", model="alphabet", keep_alive=0)  # so that nothing is in the cache
+    ask = {"model": "alphabet", "options": {"num_predict": 1}, **body}
+    first, again = (server.lines(f"/api/{path}", **ask)[-1] for _ in range(2))
+    assert first["prompt_eval_cached_count"] == 0
+    assert 0 < again["prompt_eval_cached_count"] < again["prompt_eval_count"] == first["prompt_eval_count"]
+
+
 def test_a210_cached_prompt_tokens_count(server: ServerProcess) -> None:
     assert complete(server)["prompt_eval_count"] == complete(server)["prompt_eval_count"] != 0

@@ -46,6 +46,7 @@ async def test_copies_of_a_model_share_a_process(tmp_path: Path) -> None:
 
 
 async def test_another_adapter_is_another_process(tmp_path: Path) -> None:
+    """A434"""
     store = Store(tmp_path)
     plain = store_model(store, "plain", header_only())
     adapted = store_model(store, "adapted", header_only(), header_only(general__type="adapter"))
