@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from pyollama.wire import runner as wire
@@ -14,6 +14,7 @@ _OF_COMPLETIONS = (_PIECE, wire.tag_of(wire.Finished), _FAILED)
 
 Event = tuple[object, ...]
 Calls = list[tuple[str, str]]
+Send = Callable[[list[Event]], None]
 
 
 class Parser(Protocol):
@@ -24,54 +25,73 @@ class Parser(Protocol):
 
 
 class AnswerReader:
-    """The parsers of the requests under way. One thread attaches, another reads."""
+    """The parsers of the requests under way. One thread attaches, another reads, neither waits for a parser."""
 
-    def __init__(self, make: Callable[[bytes], Parser]) -> None:
+    def __init__(self, make: Callable[[bytes], Parser], send: Send) -> None:
+        """``send`` takes events that had to wait until their parser was made. Called in other threads."""
         self._make = make
+        self._send = send
         self._parsers: dict[object, _Opening] = {}
 
     def attach(self, request: int, parser: bytes) -> None:
         """From now on the pieces of the request are read. A parser that is none is logged: all is content then."""
-        self._parsers[request] = _Opening(self._make, parser)
+        self._parsers[request] = _Opening(self._make, parser, self._send)
 
     def detach(self, request: int) -> None:
         self._parsers.pop(request, None)
 
     def read(self, events: list[Event]) -> list[Event]:
-        """The same events, those of requests with a parser read. The order of each request's is kept."""
+        """The same events, those of requests with a parser read, without those that have to wait for it.
+
+        The order of each request's is kept.
+        """
         return [seen for event in events for seen in self._read(event)] if self._parsers else events
 
-    def _read(self, event: Event) -> Iterable[Event]:
+    def _read(self, event: Event) -> Sequence[Event]:
         kind, request = event[:2] if event[0] in _OF_COMPLETIONS else (None, None)
         opening = self._parsers.get(request) if kind == _PIECE else self._parsers.pop(request, None)
-        parser = opening.get() if opening and kind != _FAILED else None
-        if parser is None:
-            return (event,)
-        if kind == _PIECE:
-            content, thinking, calls = parser.add(str(event[2]))
-            seen = bool(content or thinking or calls or event[3])
-            return ((_PIECE, request, content, event[3], thinking, calls),) if seen else ()
-        content, thinking, calls, open_thought = parser.finish()
-        return (_PIECE, request, content, None, thinking, calls, open_thought), event
+        return (event,) if opening is None or kind == _FAILED else opening.read(event)
 
 
 class _Opening:
     """A parser that a thread of its own makes while the prompt is computed: for a thousand tools it takes a second."""
 
-    def __init__(self, make: Callable[[bytes], Parser], source: bytes) -> None:
+    def __init__(self, make: Callable[[bytes], Parser], source: bytes, send: Send) -> None:
         self._make = make
         self._source = source
+        self._send = send
+        self._lock = threading.Lock()
+        self._waiting: list[Event] | None = []  # for the parser; None: it is there
         self._parser: Parser | None = None
-        self._thread = threading.Thread(target=self._open, daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._open, daemon=True).start()
 
-    def get(self) -> Parser | None:
-        """Waits until it is there. None: it could not be made."""
-        self._thread.join()
-        return self._parser
+    def read(self, event: Event) -> Sequence[Event]:
+        """What a piece or the end of the answer means; nothing while there is no parser yet."""
+        with self._lock:
+            if self._waiting is not None:
+                self._waiting.append(event)
+                return ()
+        return _read(self._parser, event)
 
     def _open(self) -> None:
+        parser = None
         try:
-            self._parser = self._make(self._source)
-        except ValueError as error:
+            parser = self._make(self._source)
+        except Exception as error:
             print(f"an answer is not parsed: {error}", file=sys.stderr)
+        with self._lock:  # what comes meanwhile comes after what waited
+            waiting, self._waiting, self._parser = self._waiting or [], None, parser
+            if seen := [seen for event in waiting for seen in _read(parser, event)]:
+                self._send(seen)
+
+
+def _read(parser: Parser | None, event: Event) -> Sequence[Event]:
+    if parser is None:
+        return (event,)
+    kind, request = event[:2]
+    if kind == _PIECE:
+        content, thinking, calls = parser.add(str(event[2]))
+        seen = bool(content or thinking or calls or event[3])
+        return ((_PIECE, request, content, event[3], thinking, calls),) if seen else ()
+    content, thinking, calls, open_thought = parser.finish()
+    return (_PIECE, request, content, None, thinking, calls, open_thought), event

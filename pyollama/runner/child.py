@@ -101,7 +101,7 @@ def _serve(commands: int, outlet: Outlet) -> None:
     except ValueError as error:  # refused before the load began
         outlet.send([(TAG_LOAD_FAILED, str(error))])
         os._exit(0)
-    answers = _open_answers()
+    answers = _open_answers(outlet)
     desk = Desk(engine, outlet, answers, limit)
     threading.Thread(target=desk.take_commands, args=(commands, reader, frames), daemon=True).start()
     _forward_events(engine, outlet, answers)
@@ -122,10 +122,10 @@ def _open_engine(spec: wire.LoadSpec) -> tuple[Engine, MemoryLimit]:
     return Engine(**options), limit
 
 
-def _open_answers() -> AnswerReader:
+def _open_answers(outlet: Outlet) -> AnswerReader:
     from pyollama.native._engine import AnswerParser
 
-    return AnswerReader(AnswerParser)
+    return AnswerReader(AnswerParser, outlet.send)
 
 
 def _forward_events(engine: Engine, outlet: Outlet, answers: AnswerReader) -> None:

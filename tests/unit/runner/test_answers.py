@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import queue
+import threading
+
+import pytest
+
 from pyollama.runner.answers import AnswerReader, Calls, Event
+
+SECONDS = 10.0  # for a thread
 
 
 class Shouting:
@@ -24,34 +31,70 @@ def piece(request: int, text: str, logprobs: object = None) -> Event:
 
 
 FINISHED: Event = (4, 1, "stop")
+FAILED: Event = (5, 1, "internal", "x")
 
 
-def test_pieces_of_a_request_with_a_parser_come_read() -> None:
-    reader = AnswerReader(Shouting)
-    reader.attach(1, b"good")
-    events = reader.read([piece(1, "aB"), piece(2, "aB"), piece(1, "-"), piece(1, "-", ["p"]), FINISHED])
-    assert events == [
-        (3, 1, "B", None, "a", []),
-        piece(2, "aB"),
+class Opened:
+    """A reader whose parsers are made when ``release`` says so."""
+
+    def __init__(self) -> None:
+        self.sent: queue.Queue[list[Event]] = queue.Queue()
+        self._may_open = threading.Event()
+        self.reader = AnswerReader(self._make, self.sent.put)
+
+    def _make(self, source: bytes) -> Shouting:
+        assert self._may_open.wait(SECONDS)
+        return Shouting(source)
+
+    def release(self) -> list[Event]:
+        """What had waited."""
+        self._may_open.set()
+        return self.sent.get(timeout=SECONDS)
+
+
+@pytest.fixture
+def opened() -> Opened:
+    return Opened()
+
+
+def test_pieces_of_a_request_with_a_parser_come_read(opened: Opened) -> None:
+    opened.reader.attach(1, b"good")
+    assert opened.reader.read([piece(1, "aB"), piece(2, "aB")]) == [piece(2, "aB")]
+    assert opened.release() == [(3, 1, "B", None, "a", [])]
+    assert opened.reader.read([piece(1, "-"), piece(1, "-", ["p"]), piece(1, "C"), FINISHED]) == [
         (3, 1, "", ["p"], "", []),
+        (3, 1, "C", None, "", []),
         (3, 1, "", None, "", [("f", "{}")], True),
         FINISHED,
     ]
 
 
-def test_after_its_end_nothing_is_kept_of_a_request() -> None:
-    reader = AnswerReader(Shouting)
-    for end in (FINISHED, (5, 1, "internal", "x")):
-        reader.attach(1, b"good")
-        reader.read([end])
-        assert reader.read([piece(1, "aB")]) == [piece(1, "aB")]
-    reader.attach(1, b"good")
-    reader.detach(1)
-    assert reader.read([piece(1, "aB"), FINISHED]) == [piece(1, "aB"), FINISHED]
+def test_a_parser_that_is_late_holds_up_its_own_request_only(opened: Opened) -> None:
+    opened.reader.attach(1, b"good")
+    assert opened.reader.read([piece(1, "aB"), piece(2, "x"), FINISHED]) == [piece(2, "x")]
+    assert opened.reader.read([piece(2, "y")]) == [piece(2, "y")]
+    assert opened.release() == [(3, 1, "B", None, "a", []), (3, 1, "", None, "", [("f", "{}")], True), FINISHED]
 
 
-def test_without_a_parser_all_is_content() -> None:
-    reader = AnswerReader(Shouting)
-    reader.attach(1, b"bad")
-    assert reader.read([piece(1, "aB"), FINISHED]) == [piece(1, "aB"), FINISHED]
-    assert reader.read([(0, 0.5), (7, 1, [[1]])]) == [(0, 0.5), (7, 1, [[1]])]
+def test_a_failure_does_not_wait(opened: Opened) -> None:
+    opened.reader.attach(1, b"good")
+    assert opened.reader.read([FAILED]) == [FAILED]
+    assert opened.reader.read([piece(1, "aB")]) == [piece(1, "aB")]  # nothing is kept
+
+
+def test_after_its_end_nothing_is_kept_of_a_request(opened: Opened) -> None:
+    opened.reader.attach(1, b"good")
+    assert opened.reader.read([FINISHED]) == []
+    assert opened.release()[-1] == FINISHED
+    assert opened.reader.read([piece(1, "aB")]) == [piece(1, "aB")]
+    opened.reader.attach(1, b"good")
+    opened.reader.detach(1)
+    assert opened.reader.read([piece(1, "aB"), FINISHED]) == [piece(1, "aB"), FINISHED]
+
+
+def test_without_a_parser_all_is_content(opened: Opened) -> None:
+    opened.reader.attach(1, b"bad")
+    assert opened.reader.read([piece(1, "aB")]) == []
+    assert opened.release() == [piece(1, "aB")]
+    assert opened.reader.read([piece(1, "aB"), FINISHED]) == [piece(1, "aB"), FINISHED]
+    assert opened.reader.read([(0, 0.5), (7, 1, [[1]])]) == [(0, 0.5), (7, 1, [[1]])]
