@@ -28,10 +28,19 @@ def json(value: Any, *, status: int = 200) -> Response:
 
 
 def error(failure: PyollamaError) -> Response:
+    """The answer to a request that failed. The error forgets where it came from."""
+    _forget_frames(failure)
     response = json(ErrorAnswer(str(failure)), status=failure.status)
     if failure.status == HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = RETRY_SECONDS
     return response
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """A traceback and its frames hold each other, and all that a request brought, until garbage is searched for."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
 
 
 def text(body: str, *, status: int = 200) -> Response:

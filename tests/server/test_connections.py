@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import http.client
 import os
 import random
@@ -12,6 +13,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,8 +23,10 @@ from support.servers import ServerProcess, scripted_server, server_process
 from support.stored_models import header_only, store_model
 
 from pyollama.server import connection, sockets
+from pyollama.server.connection import Request
 from pyollama.server.dialects.ollama import blobs
 from pyollama.store import BlobWriter
+from pyollama.wire.ollama import GenerateRequest
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 RUNNING = b"Ollama is running"
@@ -343,3 +347,40 @@ def _answers(client: socket.socket) -> bool:
         return bool(client.recv(1, socket.MSG_PEEK))
     except TimeoutError:
         return False
+
+
+# --- what is left of a request ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model":"nope","prompt":"x"}',
+        b'{"model":"base","prompt":"x","template":"{{ .Nope"}',
+        b'{"model":"base","prompt":"x","think":5}',
+        b'{"model":"base","prompt":"x","raw":true,"stream":false}',
+    ],
+)
+async def test_a_request_is_forgotten_when_it_is_answered(tmp_path: Path, body: bytes) -> None:
+    """Without waiting for the garbage collector, which holds up everybody the longer the more there is."""
+    script = "for command in inbox:\n    if isinstance(command, wire.Generate): "
+    script += "send(wire.Finished(command.id, 'stop', 1, 0, 1, 1, 1))"
+    async with scripted_server(tmp_path, script) as server:
+        await trio.to_thread.run_sync(store_model, server.store, "base", header_only())
+        ask = partial(server.http.post, "/api/generate", content=body)
+        await trio.to_thread.run_sync(ask)
+        gc.collect()
+        before = requests_alive()  # a model's task keeps the request that loaded it
+        gc.disable()
+        try:
+            answer = await trio.to_thread.run_sync(ask)
+            with trio.fail_after(10):
+                while requests_alive() - before:  # noqa: ASYNC110  # the client has its answer before the task ends
+                    await trio.sleep(0.01)
+        finally:
+            gc.enable()
+        assert answer.content
+
+
+def requests_alive() -> set[int]:
+    return {id(item) for item in gc.get_objects() if isinstance(item, GenerateRequest | Request)}
