@@ -19,6 +19,7 @@ from pyollama.scheduler.options import Options
 from pyollama.server import answers
 from pyollama.server.connection import current
 from pyollama.server.encoding import Encoder, Ending
+from pyollama.server.offload import offload
 from pyollama.wire.runner import Finished, Piece, TokenLogprob
 
 log = logging.getLogger("pyollama.server")
@@ -145,7 +146,8 @@ async def begin(
         if shorten is not None:
             completion = replace(completion, prompt=await shorten(error.n_ctx))
         first, events = await _attempt(completion, lease, cut=True)
-    return Generation(first, events, parser_for(completion.prompt), timer)
+    parser = await offload(parser_for, completion.prompt)  # thousands of tools take seconds
+    return Generation(first, events, parser, timer)
 
 
 async def _attempt(completion: Completion, lease: Lease, *, cut: bool) -> tuple[Piece | Finished, EventStream]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 import trio
 from support.servers import Server, refusal, scripted_server
 from support.stored_models import header_only, store_model
+
+from pyollama.prompt.calls import Tools
 
 THINKS = (
     "{{ range .Messages }}{{ if .Thinking }}<think>{{ .Thinking }}</think>{{ end }}<{{ .Role }}>{{ .Content }}"
@@ -226,3 +229,20 @@ for command in inbox:
         await trio.to_thread.run_sync(store_model, server.store, "base", header_only())
         answer = await wait(lambda: server.post("/api/embed", model="base", input="x"))
         assert refusal(answer) == (400, "embedding contains NaN or Inf values")
+
+
+async def test_what_knows_the_tools_is_made_beside_the_event_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: set[int] = set()
+    make = Tools.of
+
+    def noting(tools: Any) -> Tools:
+        threads.add(threading.get_ident())
+        return make(tools)
+
+    monkeypatch.setattr(Tools, "of", noting)
+    async with saying(tmp_path, "Nothing.") as server:
+        await chat(server, "caller", tools=[TOOL], stream=False)
+
+    assert threads and threading.get_ident() not in threads
