@@ -243,6 +243,6 @@ async def test_what_knows_the_tools_is_made_beside_the_event_loop(
 
     monkeypatch.setattr(Tools, "of", noting)
     async with saying(tmp_path, "Nothing.") as server:
-        await chat(server, "caller", tools=[TOOL], stream=False)
+        await chat(server, "caller", tools=[TOOL])
 
     assert threads and threading.get_ident() not in threads
