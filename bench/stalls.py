@@ -56,6 +56,10 @@ def turns(n: int, text: str) -> list[dict[str, object]]:
 
 
 KINDS: dict[str, tuple[str, Callable[[], Body]]] = {
+    "template without end": (
+        "/api/generate",
+        lambda: generate(template=nested_ranges(4_000), system="two messages multiply"),
+    ),
     "template of 80 KB": ("/api/generate", lambda: generate(template=nested_ranges(80_000))),
     "template of 960 KB": ("/api/generate", lambda: generate(template=nested_ranges(960_000))),
     "chat of 1,000 messages": ("/api/chat", lambda: chat(turns(1000, "when does the tide come in? " * 10))),
