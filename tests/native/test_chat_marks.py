@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -189,3 +190,19 @@ def test_a_template_that_runs_away_fails_and_the_engine_goes_on(template: str, r
             engine.raw.render(b'{"messages": [{"role": "user", "content": "go"}]}')
         fragments = json.loads(engine.raw.render(b'{"messages": [{"role": "user", "content": "stay"}]}'))["prompt"]
     assert fragments == ["ok"]
+
+
+def test_ten_times_the_tools_take_about_ten_times_as_long(tmp_path: Path) -> None:
+    """Quadratic, ten thousand took 20 s."""
+    path = tiny_models.sliding_window(tmp_path / "model.gguf", chat_template=QWEN)
+    with TestedEngine(str(path), render_seconds=600.0) as engine:
+
+        def seconds(n_tools: int) -> float:
+            tools = [{"type": "function", "function": {"name": f"f{i}", "parameters": {}}} for i in range(n_tools)]
+            request = json.dumps({"messages": [{"role": "user", "content": "hi"}], "tools": tools}).encode()
+            start = time.thread_time()
+            engine.raw.render(request)
+            return time.thread_time() - start
+
+        seconds(10)
+        assert seconds(8000) < 30 * seconds(800)
