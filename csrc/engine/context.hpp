@@ -70,7 +70,6 @@ class Context {
     Status warm_up(const Model & model);
     void forget_all();  // every position of every sequence
     MemorySize memory_size(bool with_weights = true) const;
-    bool has_memory() const { return llama_get_memory(context_) != nullptr; }
     llama_context * raw() const { return context_; }
 
   private:

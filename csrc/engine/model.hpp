@@ -60,7 +60,6 @@ class Model {
     bool pools_last() const { return pools_last_; }  // by the last token
     bool pools_mean() const { return pools_mean_; }  // by all tokens alike
     bool projects() const { return projects_; }      // matrices follow the pooling
-    bool ranks() const { return ranks_; }            // by a classifier
     int n_vector() const;                            // numbers in a vector
     bool causal() const { return causal_; }          // attends to the past only
     bool recurrent() const;                          // has state that cannot be cut: Mamba, RWKV, hybrids

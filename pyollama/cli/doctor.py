@@ -10,13 +10,13 @@ import click
 
 from pyollama.cli.checkup import Verdict
 from pyollama.cli.flags import switch
+from pyollama.cli.fmt import CHECK_FAILED
 from pyollama.cli.group import app, command
 from pyollama.cli.help.environment import SERVER
 from pyollama.config import Settings
 from pyollama.errors import CommandFailed
 
 SCHEMA = 1
-CHECK_FAILED = 5
 HISTORY = Path(".ollama") / "pyollama_history"  # below the home folder; pyollama.cli.session.history writes it
 
 

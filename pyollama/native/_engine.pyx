@@ -199,7 +199,7 @@ cdef class Engine:
         float mirostat_eta,
         seed,
     ):
-        """Submit a completion. Tokenises in the calling thread without the GIL; all else comes as events."""
+        """Submit a completion. Everything about it comes as events."""
         cdef GenerateSpec spec
         spec.id, spec.n_ctx = id, _clamped(n_ctx)
         spec.num_predict, spec.num_keep = _clamped(num_predict), _clamped(num_keep)

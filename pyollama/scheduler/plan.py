@@ -57,7 +57,7 @@ def context_length(options: Options, n_ctx_train: int) -> int:
 def make_plan(facts: ModelFacts, options: Options, settings: Settings, available: float) -> LoadPlan:
     """Decide how to load a model into ``available`` bytes.
 
-    The pool holds CONTEXTS_PER_POOL contexts and at least SMALLEST_POOL tokens, but beyond the one context that was
+    The pool may grow to CONTEXTS_PER_POOL contexts, and to SMALLEST_POOL tokens at least, but beyond the one that was
     asked for it may take a quarter of the memory at most. A context that nobody asked for shrinks before the load is
     refused.
 

@@ -19,12 +19,12 @@ from msgspec import inspect
 from pyollama.errors import BadRequest, MissingBody, TruncatedJson
 from pyollama.native import _json
 from pyollama.server.unmarshal import field_name, fields_of, number, unmarshal
+from pyollama.store.models import MAX_DEPTH  # of lists and objects in each other
 
 T = TypeVar("T", bound=msgspec.Struct)
 Span = tuple[int, int]
 Data = bytes | bytearray
 
-MAX_DEPTH = 128  # of lists and objects in each other
 MAX_VALUES = 4_000_000  # of one body; they take about 80 bytes each
 MAX_PIECE_VALUES = 50_000  # in one message, one tool, or outside of all lists
 MAX_PIECE_BYTES = 4 << 20  # of the same, without long strings

@@ -54,7 +54,6 @@ class Request {
 
     // The next row would fill the context: shift or end.
     bool context_full() const { return pos + 1 >= n_ctx_; }
-    bool may_shift() const { return spec_.shift; }
     Cut next_cut() const;
     void shifted(const Cut & cut);
 

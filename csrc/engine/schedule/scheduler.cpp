@@ -61,8 +61,8 @@ void Scheduler::flush() {
     }
 }
 
-// Before anything cached is given up and before anybody waits, the pool grows, at least to twice its size. false: it is as large as it may be, or
-// memory is short.
+// Before anything cached is given up and before anybody waits, the pool grows, at least to twice its size. false: it is
+// as large as it may be, or memory is short.
 bool Scheduler::grow(int64_t lacking) {
     const int64_t total = pool_.cells().total();
     if (lacking <= 0 || total >= growth_.most || now_ns() < no_growth_before_ns_) {

@@ -13,11 +13,10 @@ from types import TracebackType
 from typing import Protocol, Self, TextIO, TypeVar
 
 from pyollama.cli.output import terminal
-from pyollama.cli.output.items import ASCII, UNICODE, Bar, Glyphs, Item, Spinner
+from pyollama.cli.output.items import ASCII, FRAME_SECONDS, UNICODE, Bar, Glyphs, Item, Spinner
 from pyollama.cli.output.tables import clip, width
 
 AnyItem = TypeVar("AnyItem", Spinner, Bar)
-FRAME_SECONDS = 0.1
 LINE_SECONDS = 5.0  # between two lines of one bar where nothing can be redrawn
 LINE_PERCENT = 10
 
