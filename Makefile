@@ -3,7 +3,7 @@
 #   make test    lint, C++ unit tests, and all Python tests
 #   make lint    ruff and mypy
 #   make test-portable   the tests again, with kernels for processors that this one is not
-#   make bench   our speed beside a peer's, as JSON and a table
+#   make bench   our speed beside a peer's, as JSON and a table, and how long hostile requests hold up the server
 #   make dist    wheel and sdist in dist/, checked
 PYTHON ?= python3
 VENV := .venv

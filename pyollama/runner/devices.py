@@ -27,8 +27,8 @@ async def list_devices() -> list[dict[str, Any]]:
         return _known
 
 
-async def has_gpu() -> bool:
-    return any(device["kind"] in ("gpu", "igpu") for device in await list_devices())
+async def count_gpus() -> int:
+    return sum(device["kind"] in ("gpu", "igpu") for device in await list_devices())
 
 
 async def _probe() -> list[dict[str, Any]]:

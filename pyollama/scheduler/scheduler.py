@@ -14,7 +14,7 @@ import trio
 from pyollama.config import Settings
 from pyollama.errors import NotEnoughMemory, ServerBusy, ServerStopping
 from pyollama.runner.client import CHILD_COMMAND
-from pyollama.runner.devices import has_gpu
+from pyollama.runner.devices import count_gpus
 from pyollama.scheduler import host_memory
 from pyollama.scheduler.lease import Lease
 from pyollama.scheduler.loaded import LARGER_CONTEXT, LoadedModel
@@ -25,7 +25,7 @@ from pyollama.store import Model
 from pyollama.wire import runner as wire
 
 _log = logging.getLogger("pyollama.scheduler")
-MODELS_ON_CPU = 3  # loaded at once where OLLAMA_MAX_LOADED_MODELS says nothing
+MODELS_PER_DEVICE = 3  # loaded at once where OLLAMA_MAX_LOADED_MODELS says nothing
 _Key = tuple[str, ...]
 
 
@@ -173,12 +173,19 @@ class Scheduler:
                 return self._loaded[key]
             self._explain_reload(self._loaded[key], options)
             await self._evict(self._loaded[key])
-        while len(self._loaded) >= (self._settings.max_loaded_models or MODELS_ON_CPU):
+        while await self._is_full():
             await self._evict(self._victim())
         plan = await self._fit(facts, options)
         loaded = self._loaded[key] = LoadedModel(model, plan, self._settings, self._command)
         self._nursery.start_soon(self._host, key, loaded)
         return loaded
+
+    async def _is_full(self) -> bool:
+        """Whether as many models are loaded as may be at a time."""
+        most = self._settings.max_loaded_models or MODELS_PER_DEVICE
+        if not self._settings.max_loaded_models and len(self._loaded) >= most:  # else nobody need count GPUs
+            most *= max(await count_gpus(), 1)
+        return len(self._loaded) >= most
 
     async def _refuse_the_impossible(self, facts: ModelFacts, options: Options) -> None:
         """NotEnoughMemory for what would not fit with nothing else loaded, before anybody has to go for it."""
@@ -186,7 +193,7 @@ class Scheduler:
         try:
             make_plan(facts, options, self._settings, host_memory.available_bytes() + held)
         except NotEnoughMemory:
-            if not await has_gpu():  # with one, the engine itself finds out what fits
+            if not await count_gpus():  # with one, the engine itself finds out what fits
                 raise
 
     def _enlarged(self, loaded: LoadedModel, facts: ModelFacts, options: Options) -> bool:
@@ -218,7 +225,7 @@ class Scheduler:
             try:
                 return make_plan(facts, options, self._settings, self._available())
             except NotEnoughMemory:
-                if await has_gpu():
+                if await count_gpus():
                     return make_plan(facts, options, self._settings, math.inf)
                 if not self._loaded:
                     raise

@@ -30,7 +30,7 @@ CLIENT = {
     "OLLAMA_NOHISTORY": "Do not write the history of the interactive session (default false)",
 }
 OTHER = {
-    "HTTP_PROXY, HTTPS_PROXY, NO_PROXY": "Proxies of pull and push; never used towards this machine",
+    "HTTP_PROXY, HTTPS_PROXY, NO_PROXY": "Proxies towards servers elsewhere; never used towards this machine",
     "NO_COLOR": "No colour in any output",
     "CUDA_VISIBLE_DEVICES and its relatives": "Which GPUs may be used",
 }

@@ -33,6 +33,7 @@ help by `python -m pyollama.cli.help.reference`.
 | 0 | done |
 | 1 | failed; one line on standard error begins with `Error: ` |
 | 2 | wrong usage |
+| 3 | a file cannot be read, or there is no such model (`lint`, `fmt`, `render`) |
 | 5 | a check failed (`doctor`, `lint`, `fmt --check`) |
 | 130 | interrupted by Ctrl+C |
 | 141 | the reader of standard output left |

@@ -12,12 +12,12 @@ from pyollama.store import Model, Store
 @pytest.fixture(autouse=True)
 def a_large_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host_memory, "available_bytes", lambda: 64 << 30)
-    monkeypatch.setattr("pyollama.scheduler.scheduler.has_gpu", no_gpu)
+    monkeypatch.setattr("pyollama.scheduler.scheduler.count_gpus", no_gpu)
     monkeypatch.setattr("pyollama.scheduler.placement.machine_threads", lambda: (4, 8))
 
 
-async def no_gpu() -> bool:
-    return False
+async def no_gpu() -> int:
+    return 0
 
 
 @pytest.fixture

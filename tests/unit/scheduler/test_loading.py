@@ -260,11 +260,18 @@ async def test_ties_are_broken_by_name(make_model: MakeModel) -> None:
         assert {row.model.name.model for row in scheduler.loaded()} == {"b", "c"}
 
 
-async def test_three_models_stay_loaded_where_nothing_is_configured(make_model: MakeModel) -> None:
+@pytest.mark.parametrize(("gpus", "stay"), [(0, 3), (1, 3), (2, 4)])
+async def test_three_models_for_each_gpu_stay_loaded_where_nothing_is_configured(
+    make_model: MakeModel, monkeypatch: pytest.MonkeyPatch, gpus: int, stay: int
+) -> None:
+    async def count() -> int:
+        return gpus
+
+    monkeypatch.setattr("pyollama.scheduler.scheduler.count_gpus", count)
     async with scheduling() as scheduler:
         for name in ("a", "b", "c", "d"):
             await pid_of(scheduler, make_model(name))
-        assert len(scheduler.loaded()) == 3
+        assert len(scheduler.loaded()) == stay
 
 
 async def test_eviction_waits_for_a_busy_model(make_model: MakeModel) -> None:
@@ -323,11 +330,11 @@ async def test_a_load_that_runs_out_of_memory_says_so(model: Model) -> None:
 
 
 async def test_with_a_gpu_the_engine_decides_what_fits(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def gpu() -> bool:
-        return True
+    async def one() -> int:
+        return 1
 
     monkeypatch.setattr(host_memory, "available_bytes", lambda: 1 << 20)
-    monkeypatch.setattr("pyollama.scheduler.scheduler.has_gpu", gpu)
+    monkeypatch.setattr("pyollama.scheduler.scheduler.count_gpus", one)
     async with scheduling() as scheduler:
         assert await pid_of(scheduler, model)
 
