@@ -33,15 +33,15 @@ def doctor(context: click.Context, deep: bool, fix: bool, bundle: str | None, as
     """
     settings = app().settings
     repaired = _repair(settings) if fix else []
-    findings = []
-    for finding in examine(settings, deep=deep):
-        findings.append(finding)
+    verdicts = []
+    for verdict in examine(settings, deep=deep):
+        verdicts.append(verdict)
         if not as_json:
-            click.echo(str(finding))
+            click.echo(str(verdict))
     report = {
         "schema": SCHEMA,
         "tool": "doctor",
-        "checks": [finding.to_json() for finding in findings],
+        "checks": [verdict.to_json() for verdict in verdicts],
         "repaired": repaired,
     }
     if as_json:
@@ -50,8 +50,8 @@ def doctor(context: click.Context, deep: bool, fix: bool, bundle: str | None, as
         for line in repaired:
             click.echo(line)
     if bundle:
-        _write_bundle(Path(bundle), report, findings)
-    context.exit(CHECK_FAILED if any(finding.status == "fail" for finding in findings) else 0)
+        _write_bundle(Path(bundle), report, verdicts)
+    context.exit(CHECK_FAILED if any(verdict.status == "fail" for verdict in verdicts) else 0)
 
 
 def examine(settings: Settings, *, deep: bool) -> Iterator[Verdict]:
@@ -83,12 +83,12 @@ def _repair(settings: Settings) -> list[str]:
         raise CommandFailed(f"cannot repair: {error}") from error
 
 
-def _write_bundle(path: Path, report: dict[str, object], findings: list[Verdict]) -> None:
+def _write_bundle(path: Path, report: dict[str, object], verdicts: list[Verdict]) -> None:
     import zipfile
 
     try:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("report.json", json.dumps(report, ensure_ascii=False, indent=2))
-            archive.writestr("report.txt", "".join(f"{finding}\n" for finding in findings))
+            archive.writestr("report.txt", "".join(f"{verdict}\n" for verdict in verdicts))
     except OSError as error:
         raise CommandFailed(f"{path}: {error.strerror}") from error
