@@ -1,85 +1,125 @@
-"""Frames with long texts, encoded while they are sent: the event loop goes on between pieces, and nothing is copied."""
+"""Frames with much in them, encoded while they are sent: the event loop goes on between pieces."""
 
 from __future__ import annotations
 
 import secrets
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias, TypeVar
 
 import msgspec
 import trio
 
 from pyollama.wire import runner as wire
 
-LONG_TEXT = 1 << 20  # characters of a text that is worth it
-_PIECE = 1 << 18  # characters that are encoded at a time
+MUCH = 1 << 20  # characters and bytes that take too long to encode at once
+_LONG = 1 << 12  # of a part that is encoded by itself
+_AT_ONCE = 1 << 17
+_NUMBER = 16  # characters that take as long as one number
+
+Part: TypeAlias = "str | bytes | list[int]"
+P = TypeVar("P", str, bytes, list[int])
 _LENGTH = struct.Struct("<I")
-_TEXT_HEAD = struct.Struct(">BI")  # of MessagePack: a text with a length of four bytes
-_TEXT = 0xDB
+_HEAD = struct.Struct(">BI")  # of MessagePack: a kind, and a length of four bytes
+_TEXT, _BYTES, _LIST = 0xDB, 0xC6, 0xDD
 
 
 class LongFrame:
     """The frame of one command. ``len`` tells about how much memory it holds."""
 
-    def __init__(self, command: wire.Command, texts: list[str]) -> None:
+    def __init__(self, command: wire.Command, parts: list[Part]) -> None:
         self._command = command
-        self._texts = texts
+        self._parts = parts
 
     @classmethod
     def of(cls, command: wire.Command) -> LongFrame | None:
-        """None for a command without long texts, which needs none of this."""
-        texts = [text for field in command.__struct_fields__ for text in _long_texts(getattr(command, field))]
-        return cls(command, texts) if texts else None
+        """None for a command with little in it, which needs none of this."""
+        parts: list[Part] = []
+        for field in command.__struct_fields__:
+            _collect(getattr(command, field), parts)
+        return cls(command, parts) if sum(map(_weight, parts)) >= MUCH else None
 
     def __len__(self) -> int:
-        return sum(map(len, self._texts))
+        return sum(map(_weight, self._parts))
 
     async def send_to(self, stream: trio.abc.SendStream) -> None:
         """Write the whole frame."""
         mark = secrets.token_hex(8)
         between = self._encoded(mark).split(msgspec.msgpack.encode(mark))
-        sizes = [await _utf8_size(text) for text in self._texts]
-        total = sum(map(len, between)) + sum(sizes) + len(sizes) * _TEXT_HEAD.size
-        await stream.send_all(_LENGTH.pack(total) + between[0])
-        for text, size, after in zip(self._texts, sizes, between[1:], strict=True):
-            await stream.send_all(_TEXT_HEAD.pack(_TEXT, size))
-            for piece in _pieces(text):
-                await stream.send_all(piece.encode())
-            await stream.send_all(after)
+        encoded = [await _encoded(part) for part in self._parts]
+        total = sum(map(len, between)) + sum(len(head) + size for head, size, _ in encoded)
+        held = bytearray(_LENGTH.pack(total) + between[0])
+        for (head, _, pieces), after in zip(encoded, between[1:], strict=True):
+            held += head
+            for piece in pieces:
+                held += piece
+                if len(held) >= _AT_ONCE:
+                    await stream.send_all(held)
+                    held = bytearray()
+            held += after
+        await stream.send_all(held)
 
     def _encoded(self, mark: str) -> bytes:
-        """The command with a mark in place of each long text."""
-        marked = msgspec.structs.replace(
-            self._command,
-            **{field: _marked(getattr(self._command, field), mark) for field in self._command.__struct_fields__},
-        )
-        return msgspec.msgpack.encode(marked)
+        """The command with a mark in place of each part."""
+        fields = self._command.__struct_fields__
+        marked = {field: _marked(getattr(self._command, field), mark) for field in fields}
+        return msgspec.msgpack.encode(msgspec.structs.replace(self._command, **marked))
 
 
-def _long_texts(value: object) -> list[str]:
-    if isinstance(value, str):
-        return [value] if len(value) >= LONG_TEXT else []
+def _weight(part: Part) -> int:
+    return len(part) * (_NUMBER if isinstance(part, list) else 1)
+
+
+def _is_part(value: object) -> bool:
+    """All elements of a list are of one kind, so that the first one tells."""
     if isinstance(value, list):
-        return [text for text in value if isinstance(text, str) and len(text) >= LONG_TEXT]
-    return []
+        return len(value) >= _LONG and isinstance(value[0], int)
+    return isinstance(value, str | bytes) and len(value) >= _LONG
+
+
+def _collect(value: object, parts: list[Part]) -> None:
+    if _is_part(value):
+        parts.append(value)  # type: ignore[arg-type]
+    elif isinstance(value, list) and value and not isinstance(value[0], int):
+        for item in value:
+            if not isinstance(item, str):
+                _collect(item, parts)
+            elif len(item) >= _LONG:
+                parts.append(item)
 
 
 def _marked(value: object, mark: str) -> object:
-    if isinstance(value, list):
-        return [mark if isinstance(item, str) and len(item) >= LONG_TEXT else item for item in value]
-    return mark if isinstance(value, str) and len(value) >= LONG_TEXT else value
+    if _is_part(value):
+        return mark
+    if isinstance(value, list) and value and not isinstance(value[0], int):
+        return [_marked(item, mark) for item in value]
+    return value
+
+
+async def _encoded(part: Part) -> tuple[bytes, int, Iterable[bytes]]:
+    """What comes before a part, its size in bytes, and its pieces."""
+    if isinstance(part, bytes):
+        return _HEAD.pack(_BYTES, len(part)), len(part), _cut(part)
+    if isinstance(part, str):
+        size = await _utf8_size(part)
+        return _HEAD.pack(_TEXT, size), size, (piece.encode() for piece in _cut(part))
+    pieces = []
+    for numbers in _cut(part, _AT_ONCE // _NUMBER):
+        pieces.append(b"".join(map(msgspec.msgpack.encode, numbers)))
+        await trio.lowlevel.checkpoint()
+    return _HEAD.pack(_LIST, len(part)), sum(map(len, pieces)), pieces
 
 
 async def _utf8_size(text: str) -> int:
     if text.isascii():
         return len(text)
     size = 0
-    for piece in _pieces(text):
+    for piece in _cut(text):
         size += len(piece.encode())
         await trio.lowlevel.checkpoint()
     return size
 
 
-def _pieces(text: str) -> Iterator[str]:
-    for start in range(0, len(text), _PIECE):
-        yield text[start : start + _PIECE]
+def _cut(part: P, step: int = 0) -> Iterator[P]:
+    for start in range(0, len(part), step or _AT_ONCE):
+        yield part[start : start + (step or _AT_ONCE)]
