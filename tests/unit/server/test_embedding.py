@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pyollama.server import embedding
+from pyollama.server.dialects.ollama import embed
 
 
 @given(
@@ -19,3 +24,18 @@ def test_portions_are_bounded_and_in_order(texts: list[str]) -> None:
     for _, portion in portions:
         assert len(portion) <= embedding.PORTION_TEXTS
         assert len(portion) == 1 or sum(map(len, portion)) <= embedding.PORTION_CHARACTERS
+
+
+async def test_a_hundred_thousand_texts_are_looked_through_beside_the_event_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads: set[int] = set()
+
+    def noting(_: list[Any]) -> bool:
+        threads.add(threading.get_ident())
+        return True
+
+    monkeypatch.setattr(embed, "_are_texts", noting)
+    await embed._texts(["a"] * 200_000)
+
+    assert threads and threading.get_ident() not in threads

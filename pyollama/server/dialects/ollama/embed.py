@@ -18,11 +18,13 @@ from pyollama.server import answers, bodies, embedding
 from pyollama.server.connection import current
 from pyollama.server.embedding import Vectors
 from pyollama.server.lookup import FoundModel, find
+from pyollama.server.offload import offload
 from pyollama.server.pipeline import options_of
 from pyollama.server.services import services
 from pyollama.wire.ollama import EmbeddingsRequest, EmbeddingsResponse, EmbedRequest, EmbedResponse, Inference
 
 _VECTORS = Raw(b"[...]")  # where they go in the encoded answer; no name of a model has a bracket
+_MANY = 100_000  # texts that are looked through in a few milliseconds
 
 blueprint = Blueprint("embed", __name__)
 
@@ -31,7 +33,7 @@ blueprint = Blueprint("embed", __name__)
 async def embed() -> Response:
     arrived = current().arrived
     call = await bodies.read(EmbedRequest)
-    texts = _texts(call.input)
+    texts = await _texts(call.input)
     keep_alive = bodies.keep_alive(call.keep_alive)
     if not call.model:
         raise ModelNotFound("")
@@ -86,11 +88,17 @@ async def _load(call: Inference, keep_alive: float | None) -> tuple[FoundModel, 
     return found, await current().exit_stack.enter_async_context(use)
 
 
-def _texts(given: Any) -> list[str]:
+async def _texts(given: Any) -> list[str]:
     """Nothing to embed gives an empty list. BadRequest for anything but text."""
     if given in (None, "", []):
         return []
     texts = [given] if isinstance(given, str) else given
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+    if not isinstance(texts, list):
+        raise BadRequest("invalid input type")
+    if not (await offload(_are_texts, texts) if len(texts) > _MANY else _are_texts(texts)):
         raise BadRequest("invalid input type")
     return texts
+
+
+def _are_texts(values: list[Any]) -> bool:
+    return all(isinstance(value, str) for value in values)
