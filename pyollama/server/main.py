@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import logging
 import os
@@ -36,6 +37,8 @@ EXIT_STUCK = 1
 SWITCH_SECONDS = 0.0005
 STUCK_SECONDS = 10.0  # for everything else to end after a signal
 MAX_HEAD_BYTES = 64 << 10  # request line and headers
+LARGE_BLOCK = 1 << 20  # bytes; what is larger does not come from a heap
+M_MMAP_THRESHOLD = -3  # mallopt(3)
 
 log = logging.getLogger("pyollama.server")
 http_log = logging.getLogger("pyollama.server.http")
@@ -55,6 +58,7 @@ def serve(settings: Settings) -> None:
     server_log.set_up(settings.debug)
     allow_many_files()
     _favour_the_event_loop()
+    _give_memory_back()
     with ExitStack() as open_sockets:
         listeners = [open_sockets.enter_context(listener) for listener in listen(settings.host)]
         for number in STOP_SIGNALS:
@@ -69,6 +73,14 @@ def _favour_the_event_loop() -> None:
     """Threads that compute hand the interpreter over soon, and what is here for good is never searched for garbage."""
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.freeze()
+
+
+def _give_memory_back() -> None:
+    """Let glibc return large blocks to the system; by default it learns to keep those of up to 32 MiB."""
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
+        if mallopt is not None:
+            mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
 
 
 async def _serve(settings: Settings, listeners: Sequence[socket.socket]) -> None:

@@ -201,7 +201,11 @@ def test_a_taken_port_is_a_clear_error(server: ServerProcess, tmp_path: Path) ->
             pass
 
 
-def test_the_server_is_small(server: ServerProcess) -> None:
+def test_the_server_is_small_again_after_large_requests(server: ServerProcess) -> None:
+    for _ in range(3):
+        assert (
+            server.post("/api/create", model="large", system="x" * (24 << 20), **{"from": "smollm"}).status_code == 400
+        )
     server.generate(model="smollm", prompt="Hi", options={"num_predict": 2})
     maps = Path(f"/proc/{server.process.pid}/maps").read_text()
     assert "numpy" not in maps and "_engine" not in maps
