@@ -43,16 +43,22 @@ Status Engine::embed(const EmbedSpec & spec, std::vector<std::string> texts) noe
     return accept(spec.id, [this, spec, texts = std::move(texts)] { prepare(spec, texts); });
 }
 
-Status Engine::tokenize(ReqId id, std::vector<MarkedText> texts) noexcept {
+Status Engine::tokenize(ReqId id, std::vector<MarkedText> texts, bool only_count) noexcept {
     if (spec_.trust_control_tokens) {
         for (MarkedText & text : texts) text.trust_all();
     }
-    return accept(id, [this, id, texts = std::move(texts)] {
+    return accept(id, [this, id, only_count, texts = std::move(texts)] {
         answer(id, [&](const Model & model, Event & out) {
-            Tokenized tokenized{id, {}};
+            Tokenized tokenized{id, {}, {}};
             Status status;
             for (size_t i = 0; status && i < texts.size(); ++i) {
-                status = model.tokenize(texts[i], true, tokenized.tokens.emplace_back());
+                Tokens tokens;
+                status = model.tokenize(texts[i], true, tokens);
+                if (only_count) {
+                    tokenized.counts.push_back(static_cast<int64_t>(tokens.size()));
+                } else {
+                    tokenized.tokens.push_back(std::move(tokens));
+                }
             }
             out = std::move(tokenized);
             return status;

@@ -39,7 +39,7 @@ class Engine {
     // too, come as events. bad_request: a request of this id is alive. cancelled: the engine is closed.
     Status generate(const GenerateSpec & spec, MarkedText prompt) noexcept;
     Status embed(const EmbedSpec & spec, std::vector<std::string> texts) noexcept;
-    Status tokenize(ReqId id, std::vector<MarkedText> texts) noexcept;
+    Status tokenize(ReqId id, std::vector<MarkedText> texts, bool only_count) noexcept;
     Status detokenize(ReqId id, Tokens tokens) noexcept;
     Status render(ReqId id, std::string request_json) noexcept;
 

@@ -90,6 +90,7 @@ struct Rendered {
 struct Tokenized {
     ReqId id = 0;
     std::vector<Tokens> tokens;
+    std::vector<int64_t> counts;  // instead of the tokens, if only their number was asked for
 };
 
 struct Detokenized {

@@ -120,7 +120,7 @@ class WeightsRenderer:
         finally:
             signal.signal(signal.SIGINT, before)
 
-    async def tokenize(self, prompts: Sequence[Sequence[str]]) -> list[list[int]]:
+    async def count(self, prompts: Sequence[Sequence[str]]) -> list[int]:
         raise NotImplementedError("a prompt is shown whole, so nobody counts its tokens")
 
 

@@ -188,6 +188,7 @@ cdef extern from "engine/events.hpp" namespace "po" nogil:
     cppclass Tokenized:
         uint64_t id
         vector[vector[int32_t]] tokens
+        vector[int64_t] counts
 
     cppclass Detokenized:
         uint64_t id
@@ -207,7 +208,7 @@ cdef extern from "engine/engine.hpp" namespace "po" nogil:
         Status open(const LoadSpec &, EventQueue &, shared_ptr[CppEngine] &)
         Status generate(const GenerateSpec &, MarkedText)
         Status embed(const EmbedSpec &, vector[string])
-        Status tokenize_later "tokenize"(uint64_t, vector[MarkedText])
+        Status tokenize_later "tokenize"(uint64_t, vector[MarkedText], bool)
         Status detokenize_later "detokenize"(uint64_t, vector[int32_t])
         Status render_later "render"(uint64_t, string)
         void cancel(uint64_t)

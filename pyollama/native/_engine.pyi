@@ -108,7 +108,7 @@ class Engine:
         """Stop one request. Idempotent; its finish event still arrives."""
     def allow_cells(self, n_cells: int) -> None:
         """Let the KV pool grow to so many tokens for requests submitted from now on. Takes no memory by itself."""
-    def submit_tokenize(self, id: int, prompts: Sequence[str | Sequence[str]]) -> None:
+    def submit_tokenize(self, id: int, prompts: Sequence[str | Sequence[str]], *, only_count: bool = False) -> None:
         """Submit prompts to tokenise, with BOS where the model adds it. Answered by one Tokens or Failed event."""
     def submit_detokenize(self, id: int, tokens: Sequence[int]) -> None:
         """Submit token ids to spell out. Answered by one Text or Failed event."""

@@ -226,14 +226,14 @@ cdef class Engine:
         cdef vector[string] inputs = _strings(texts)
         _raise_unless_ok(self._alive().get().embed(spec, move(inputs)))
 
-    def submit_tokenize(self, uint64_t id, prompts):
+    def submit_tokenize(self, uint64_t id, prompts, *, bool only_count=False):
         """Submit prompts to tokenise, with BOS where the model adds it. Answered by one Tokens or Failed event."""
         cdef vector[MarkedText] texts
         texts.resize(len(prompts))
         cdef size_t i
         for i in range(texts.size()):
             _mark(prompts[i], texts[i])
-        _raise_unless_ok(self._alive().get().tokenize_later(id, move(texts)))
+        _raise_unless_ok(self._alive().get().tokenize_later(id, move(texts), only_count))
 
     def submit_detokenize(self, uint64_t id, tokens):
         """Submit token ids to spell out. Answered by one Text or Failed event."""
@@ -338,7 +338,7 @@ cdef object _to_python(Event * event):
         return (6, rendered.id, <bytes>rendered.result)
     cdef Tokenized * tokenized = get_if[Tokenized](event)
     if tokenized:
-        return (7, tokenized.id, tokenized.tokens)
+        return (7, tokenized.id, tokenized.tokens, tokenized.counts)
     cdef Detokenized * detokenized = get_if[Detokenized](event)
     if detokenized:
         return (8, detokenized.id, _text(detokenized.text))

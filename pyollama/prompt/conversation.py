@@ -38,8 +38,8 @@ class Renderer(Protocol):
     async def render(self, request: bytes) -> dict[str, Any]:
         """A chat rendered with the Jinja template of the weights: ``prompt`` and what the template says beside it."""
 
-    async def tokenize(self, prompts: Sequence[Prompt]) -> list[list[int]]:
-        """Token ids of each prompt."""
+    async def count(self, prompts: Sequence[Prompt]) -> list[int]:
+        """How many tokens each prompt has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,14 +169,14 @@ class Conversation:
         return await fit(self._messages, n_ctx, self._count, self._sizes, self._offload, too_long=too_long)
 
     async def _count(self, messages: list[Message]) -> int:
-        (tokens,) = await self._renderer.tokenize([await self._render(messages)])
-        return len(tokens) + images.TOKENS * images.number_of(messages)
+        (n_tokens,) = await self._renderer.count([await self._render(messages)])
+        return n_tokens + images.TOKENS * images.number_of(messages)
 
     async def _sizes(self, messages: list[Message]) -> list[int]:
-        texts = await self._renderer.tokenize([("", message.content or "") for message in messages])
+        counts = await self._renderer.count([("", message.content or "") for message in messages])
         return [
-            len(tokens) + images.TOKENS * len(message.images or ())
-            for tokens, message in zip(texts, messages, strict=True)
+            n_tokens + images.TOKENS * len(message.images or ())
+            for n_tokens, message in zip(counts, messages, strict=True)
         ]
 
     # --- the answer ---

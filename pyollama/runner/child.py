@@ -193,7 +193,7 @@ class Desk:
                 options = msgspec.structs.asdict(command)
                 self._engine.embed(options.pop("id"), options.pop("texts"), **options)
             case wire.Tokenize():
-                self._engine.submit_tokenize(command.id, command.texts)
+                self._engine.submit_tokenize(command.id, command.texts, only_count=command.only_count)
             case wire.Detokenize():
                 self._engine.submit_detokenize(command.id, command.tokens)
             case wire.Render():

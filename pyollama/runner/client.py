@@ -218,6 +218,11 @@ class Runner:
         texts = [list(prompt) for prompt in prompts]
         return (await self._ask(wire.Tokenize(next(self._ids), texts), wire.Tokens)).tokens
 
+    async def count(self, prompts: Sequence[Sequence[str]]) -> list[int]:
+        """How many tokens each prompt has; millions of ids are not worth a journey."""
+        texts = [list(prompt) for prompt in prompts]
+        return (await self._ask(wire.Tokenize(next(self._ids), texts, only_count=True), wire.Tokens)).counts
+
     async def detokenize(self, tokens: list[int]) -> str:
         """EngineRefused: an id outside the vocabulary."""
         return (await self._ask(wire.Detokenize(next(self._ids), tokens), wire.Text)).text

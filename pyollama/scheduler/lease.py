@@ -100,6 +100,10 @@ class Lease:
         """Token ids of each prompt (its fragments), with BOS where the model adds it."""
         return await self._runner.tokenize(prompts)
 
+    async def count(self, prompts: Sequence[Sequence[str]]) -> list[int]:
+        """How many tokens each prompt (its fragments) has, with BOS where the model adds it."""
+        return await self._runner.count(prompts)
+
     async def detokenize(self, tokens: list[int]) -> str:
         """Text of token ids, special tokens spelled out. EngineRefused for an id outside the vocabulary."""
         return await self._runner.detokenize(tokens)

@@ -91,6 +91,7 @@ class Tokenize(Struct, array_like=True, tag="tokenize"):
 
     id: int
     texts: list[list[str]]  # fragments of each, as in Generate
+    only_count: bool = False  # Tokens with counts alone
 
 
 class Detokenize(Struct, array_like=True, tag="detokenize"):
@@ -215,6 +216,7 @@ class Rendered(Struct, array_like=True, tag=6):
 class Tokens(Struct, array_like=True, tag=7):
     id: int
     tokens: list[list[int]]
+    counts: list[int] = []  # instead, if only they were asked for
 
 
 class Text(Struct, array_like=True, tag=8):

@@ -117,6 +117,7 @@ async def test_completions_at_once_each_get_their_own_answer(store: Store, tmp_p
 async def test_tokens_turn_into_their_text_again(model: Model) -> None:
     async with using(model) as lease:
         [tokens, more] = await lease.tokenize([["Hello, world!"], ["more"]])
+        assert await lease.count([["Hello, world!"], ["more"]]) == [len(tokens), len(more)]
         assert await lease.detokenize(tokens) == "Hello, world!"
         assert more
         with pytest.raises(errors.EngineRefused) as refused:

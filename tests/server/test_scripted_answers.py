@@ -54,7 +54,7 @@ for command in inbox:
                 time.sleep(0.01)
             {end}
         case wire.Tokenize():
-            send(wire.Tokens(command.id, [[0] * len("".join(text).split()) for text in command.texts]))
+            send(wire.Tokens(command.id, [], [len("".join(text).split()) for text in command.texts]))
 """
 FINISHES = 'send(wire.Finished(command.id, "stop", 3, 0, 10, len(PIECES), 20))'
 

@@ -39,8 +39,8 @@ class Jinja:
         text = "".join(f"<{turn['role']}>{turn['content']}</s>\n" for turn in (shown[:-1] if continued else shown))
         return {"prompt": [f"{text}<assistant>", *([shown[-1]["content"]] if continued else [])]}
 
-    async def tokenize(self, prompts: Sequence[Prompt]) -> list[list[int]]:
-        return [[0] * len(text_of(prompt).split()) for prompt in prompts]
+    async def count(self, prompts: Sequence[Prompt]) -> list[int]:
+        return [len(text_of(prompt).split()) for prompt in prompts]
 
 
 async def at_once(function: Callable[..., Any], *arguments: Any) -> Any:
