@@ -27,11 +27,11 @@ def weights_of(server: ServerProcess) -> str:
 
 
 def test_a229_a230_a231_a_system_text_on_top(server: ServerProcess) -> None:
-    lines = statuses(server, model="skipper", system="Answer like a sea captain.", **FROM)
+    lines = statuses(server, model="keeper", system="Answer like a keeper of a lighthouse.", **FROM)
     assert lines[-2:] == ["writing manifest", "success"]
     assert {line.split(" sha256:")[0] for line in lines[:-2]} == {"using existing layer", "creating new layer"}
-    shown, base = show(server, "skipper"), show(server, "smollm")
-    assert shown["system"] == "Answer like a sea captain."
+    shown, base = show(server, "keeper"), show(server, "smollm")
+    assert shown["system"] == "Answer like a keeper of a lighthouse."
     assert (shown["template"], shown["parameters"]) == (base["template"], base["parameters"])
 
 

@@ -114,6 +114,10 @@ class ServerProcess(Server):
         self.process = process
         self.log = log
 
+    def runners(self) -> set[int]:
+        """Process ids of its children."""
+        return set(map(int, Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()))
+
     def end(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and wait for the exit status."""
         self.process.send_signal(number)
