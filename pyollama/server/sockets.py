@@ -226,7 +226,8 @@ class Connections:
 
     async def _make_room(self) -> None:
         if not self._end_longest_idle():
-            self._someone_left = trio.Event()
+            if self._someone_left.is_set():  # else another listener waits for it too
+                self._someone_left = trio.Event()
             await self._someone_left.wait()
 
     def _end_longest_idle(self) -> bool:

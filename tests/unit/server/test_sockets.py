@@ -13,6 +13,7 @@ import trio
 from hypercorn.config import Config
 from trio.testing import MockClock
 
+from pyollama.server import sockets
 from pyollama.server.sockets import serve_connections
 
 SECONDS = 300.0
@@ -101,4 +102,28 @@ async def test_a_client_that_is_gone_before_it_is_accepted_ends_only_its_connect
         async with await trio.open_tcp_stream(*listener.socket.getsockname()) as stream:
             await stream.send_all(HEAD + b"x" * 10)
             assert (await stream.receive_some()).startswith(b"HTTP/1.1 200 OK")
+        nursery.cancel_scope.cancel()
+
+
+async def test_all_listeners_go_on_when_there_is_room_again(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "_most_connections", lambda: 1)
+    listeners = [(await trio.open_tcp_listeners(0, host="127.0.0.1"))[0] for _ in range(2)]
+    addresses = [listener.socket.getsockname() for listener in listeners]
+    async with trio.open_nursery() as nursery:
+        await nursery.start(serve_connections, reads_the_body, Config(), listeners, trio.Event())
+        early = []
+        for address in (addresses[0], addresses[0], addresses[1]):  # then both listeners wait
+            early.append(await trio.open_tcp_stream(*address))
+            await early[-1].send_all(HEAD)
+            await trio.sleep(1)
+        for stream in early:
+            await stream.aclose()
+
+        with trio.fail_after(5 * SECONDS):
+            for address in addresses:
+                async with await trio.open_tcp_stream(*address) as stream:
+                    await stream.send_all(HEAD + b"x" * 10)
+                    assert (await stream.receive_some()).startswith(b"HTTP/1.1 200 OK")
         nursery.cancel_scope.cancel()
