@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import queue
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from pyollama.wire import runner as wire
 
-_PIECE, _FAILED = wire.tag_of(wire.Piece), wire.tag_of(wire.Failed)
-_OF_COMPLETIONS = (_PIECE, wire.tag_of(wire.Finished), _FAILED)
+MAKERS = 2  # threads that make parsers
+
+_OF_COMPLETIONS = _PIECE, _FINISHED, _FAILED = (
+    wire.tag_of(wire.Piece),
+    wire.tag_of(wire.Finished),
+    wire.tag_of(wire.Failed),
+)
 
 Event = tuple[object, ...]
 Calls = list[tuple[str, str]]
@@ -32,13 +40,20 @@ class AnswerReader:
         self._make = make
         self._send = send
         self._parsers: dict[object, _Opening] = {}
+        self._openings: queue.SimpleQueue[_Opening] = queue.SimpleQueue()
+        self._makers = 0
 
     def attach(self, request: int, parser: bytes) -> None:
         """From now on the pieces of the request are read. A parser that is none is logged: all is content then."""
-        self._parsers[request] = _Opening(self._make, parser, self._send)
+        opening = self._parsers[request] = _Opening(self._make, parser, self._send)
+        self._openings.put(opening)
+        if self._makers < MAKERS:
+            self._makers += 1
+            threading.Thread(target=self._make_parsers, daemon=True).start()
 
     def detach(self, request: int) -> None:
-        self._parsers.pop(request, None)
+        if opening := self._parsers.pop(request, None):
+            opening.is_wanted = False
 
     def read(self, events: list[Event]) -> list[Event]:
         """The same events, those of requests with a parser read, without those that have to wait for it.
@@ -50,11 +65,25 @@ class AnswerReader:
     def _read(self, event: Event) -> Sequence[Event]:
         kind, request = event[:2] if event[0] in _OF_COMPLETIONS else (None, None)
         opening = self._parsers.get(request) if kind == _PIECE else self._parsers.pop(request, None)
-        return (event,) if opening is None or kind == _FAILED else opening.read(event)
+        if opening is None:
+            return (event,)
+        if kind == _FAILED or (kind == _FINISHED and event[2] == "cancelled"):
+            opening.is_wanted = False
+            return (event,)
+        return opening.read(event)
+
+    def _make_parsers(self) -> None:
+        try:
+            while True:
+                self._openings.get().open()
+        except BaseException:
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)  # requests would wait for ever
 
 
 class _Opening:
-    """A parser that a thread of its own makes while the prompt is computed: for a thousand tools it takes a second."""
+    """A parser that another thread makes while the prompt is computed: for a thousand tools it takes a second."""
 
     def __init__(self, make: Callable[[bytes], Parser], source: bytes, send: Send) -> None:
         self._make = make
@@ -63,7 +92,7 @@ class _Opening:
         self._lock = threading.Lock()
         self._waiting: list[Event] | None = []  # for the parser; None: it is there
         self._parser: Parser | None = None
-        threading.Thread(target=self._open, daemon=True).start()
+        self.is_wanted = True
 
     def read(self, event: Event) -> Sequence[Event]:
         """What a piece or the end of the answer means; nothing while there is no parser yet."""
@@ -73,10 +102,11 @@ class _Opening:
                 return ()
         return _read(self._parser, event)
 
-    def _open(self) -> None:
+    def open(self) -> None:
+        """Make the parser, and send what had to wait for it."""
         parser = None
         try:
-            parser = self._make(self._source)
+            parser = self._make(self._source) if self.is_wanted else None
         except Exception as error:
             print(f"an answer is not parsed: {error}", file=sys.stderr)
         with self._lock:  # what comes meanwhile comes after what waited

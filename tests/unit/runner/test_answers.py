@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from pyollama.runner.answers import AnswerReader, Calls, Event
+from pyollama.runner.answers import MAKERS, AnswerReader, Calls, Event
 
 SECONDS = 10.0  # for a thread
 
@@ -76,9 +76,10 @@ def test_a_parser_that_is_late_holds_up_its_own_request_only(opened: Opened) -> 
     assert opened.release() == [(3, 1, "B", None, "a", []), (3, 1, "", None, "", [("f", "{}")], True), FINISHED]
 
 
-def test_a_failure_does_not_wait(opened: Opened) -> None:
+@pytest.mark.parametrize("end", [FAILED, (4, 1, "cancelled")])
+def test_an_end_without_an_answer_does_not_wait(opened: Opened, end: Event) -> None:
     opened.reader.attach(1, b"good")
-    assert opened.reader.read([FAILED]) == [FAILED]
+    assert opened.reader.read([end]) == [end]
     assert opened.reader.read([piece(1, "aB")]) == [piece(1, "aB")]  # nothing is kept
 
 
@@ -98,3 +99,18 @@ def test_without_a_parser_all_is_content(opened: Opened) -> None:
     assert opened.release() == [piece(1, "aB")]
     assert opened.reader.read([piece(1, "aB"), FINISHED]) == [piece(1, "aB"), FINISHED]
     assert opened.reader.read([(0, 0.5), (7, 1, [[1]])]) == [(0, 0.5), (7, 1, [[1]])]
+
+
+def test_no_parser_is_made_for_who_has_left(opened: Opened) -> None:
+    made: list[bytes] = []
+    reader = AnswerReader(lambda source: made.append(source) or opened._make(source), opened.sent.put)
+    for request in range(MAKERS):
+        reader.attach(request, b"good")  # these keep all threads
+    reader.attach(8, b"left")
+    reader.attach(9, b"failed")
+    reader.attach(10, b"last")
+    reader.detach(8)
+    reader.read([(5, 9, "internal", "x"), piece(10, "A")])
+
+    assert opened.release() == [piece(10, "A")]  # "last" is no parser, so all is content
+    assert made == [b"good"] * MAKERS + [b"last"]
