@@ -43,8 +43,10 @@ void Engine::prepare(const GenerateSpec & spec, MarkedText & prompt) {
         } else {
             // Its tokens will be cut in the middle. Of what is left here, n_ctx tokens at both ends at least, that cut
             // takes more than half, and with it the place where the text is joined.
-            if (const size_t side = model.bytes_of(n_ctx); side > 0 && prompt.text.size() / 2 > side) {
-                prompt.cut(side, prompt.text.size() - side);
+            const size_t front = model.front_of(prompt.text, n_ctx);
+            const size_t back = model.back_of(prompt.text, n_ctx);
+            if (front + back < prompt.text.size()) {
+                prompt.cut(front, prompt.text.size() - back);
             }
             status = model.tokenize(prompt, true, tokens);
         }
@@ -66,7 +68,6 @@ void Engine::prepare(const GenerateSpec & spec, MarkedText & prompt) {
 void Engine::prepare(const EmbedSpec & spec, const std::vector<std::string> & texts) {
     answer(spec.id, [&](const Model & model, Event & out) {
         const int limit = embedder_->limit(spec);
-        const size_t enough = 2 * model.bytes_of(limit);
         auto job = std::make_shared<EmbedJob>();
         job->spec = spec;
         for (std::string_view text : texts) {
@@ -75,8 +76,7 @@ void Engine::prepare(const EmbedSpec & spec, const std::vector<std::string> & te
                 out = embedder_->too_long(spec, least, status);
                 return status;
             }
-            if (enough > 0 && text.size() > enough) {
-                size_t end = enough;
+            if (size_t end = model.front_of(text, 2 * int64_t{limit}); end < text.size()) {
                 while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // inside a character
                 text = text.substr(0, end);
             }

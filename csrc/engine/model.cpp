@@ -5,6 +5,7 @@
 #include <iterator>
 #include <limits>
 #include <mutex>
+#include <new>
 
 #include "engine/log.hpp"
 #include "engine/work_limit.hpp"
@@ -156,43 +157,63 @@ void Model::read_vocab() {
     const int n_before = n > 0 && (adds_bos() || llama_vocab_type(vocab_) == LLAMA_VOCAB_TYPE_WPM) ? 1 : 0;
     before_.assign(around, around + n_before);
     behind_.assign(around + n_before, around + n);
-    if (bytes_never_vanish()) {
-        for (Token token = 0; token < n_vocab_; ++token) {
-            longest_piece_ = std::max(longest_piece_, std::strlen(llama_vocab_get_text(vocab_, token)));
-        }
-    }
+    read_bytes();
 }
 
-// Other tokenizers turn words of any length into one token, and some vocabularies lack bytes.
-bool Model::bytes_never_vanish() const {
+// What a text has at least and at most of tokens follows from its bytes, where a token is no longer than its piece. Other
+// tokenizers turn words of any length into one token; bytes that a vocabulary lacks vanish from a text.
+void Model::read_bytes() {
     const std::string name = meta("tokenizer.ggml.model");
     if (special_->swallow_space() || (name != "llama" && name != "gpt2" && name != "gemma4")) {
-        return false;
+        return;
     }
-    std::string all;  // every byte that UTF-8 has, in characters
-    for (int byte = 0; byte < 0x80; ++byte) all += static_cast<char>(byte);
-    for (int byte = 0x80; byte < 0xC0; ++byte) all += {'\xC2', static_cast<char>(byte)};
-    for (int byte = 0xC3; byte < 0xE0; ++byte) all += {static_cast<char>(byte), '\x80'};
-    for (int byte = 0xE0; byte < 0xF0; ++byte) all += {static_cast<char>(byte), byte == 0xE0 ? '\xA0' : '\x80', '\x80'};
+    const auto read = [this](const std::string & character) {
+        Tokens tokens;
+        std::string shown;
+        if (tokenize(character, false, false, tokens)) {
+            for (const Token token : tokens) shown += piece(token, false);
+        }
+        for (const char byte : character) {
+            if (shown.find(byte) == std::string::npos) is_in_token_[static_cast<unsigned char>(byte)] = false;
+        }
+    };
+    is_in_token_.fill(true);
+    for (int byte = 0; byte < 0x80; ++byte) read(std::string(1, static_cast<char>(byte)));
+    for (int byte = 0x80; byte < 0xC0; ++byte) read({'\xC2', static_cast<char>(byte)});
+    for (int byte = 0xC3; byte < 0xE0; ++byte) read({static_cast<char>(byte), '\x80'});
+    for (int byte = 0xE0; byte < 0xF0; ++byte) {
+        read({static_cast<char>(byte), byte == 0xE0 ? '\xA0' : '\x80', '\x80'});
+    }
     for (int byte = 0xF0; byte < 0xF5; ++byte) {
-        all += {static_cast<char>(byte), byte == 0xF0 ? '\x90' : '\x80', '\x80', '\x80'};
+        read({static_cast<char>(byte), byte == 0xF0 ? '\x90' : '\x80', '\x80', '\x80'});
     }
-    Tokens tokens;
-    if (!tokenize(all, false, false, tokens)) {
-        return false;
+    for (Token token = 0; token < n_vocab_; ++token) {
+        longest_piece_ = std::max(longest_piece_, std::strlen(llama_vocab_get_text(vocab_, token)));
     }
-    size_t bytes = 0;
-    for (const Token token : tokens) {
-        bytes += piece(token, false).size();
-    }
-    return bytes >= all.size();
 }
 
 int64_t Model::least_tokens(std::string_view text) const {
-    return longest_piece_ > 0 ? static_cast<int64_t>(text.size() / longest_piece_) : 0;
+    if (longest_piece_ == 0) {
+        return 0;
+    }
+    int64_t bytes = 0;
+    for (const char byte : text) bytes += is_in_token_[static_cast<unsigned char>(byte)];
+    return bytes / static_cast<int64_t>(longest_piece_);
 }
 
-size_t Model::bytes_of(int64_t n_tokens) const { return static_cast<size_t>(n_tokens) * longest_piece_; }
+size_t Model::front_of(std::string_view text, int64_t n_tokens) const {
+    size_t missing = static_cast<size_t>(n_tokens) * longest_piece_;
+    size_t at = 0;
+    while (at < text.size() && missing > 0) missing -= is_in_token_[static_cast<unsigned char>(text[at++])];
+    return longest_piece_ > 0 ? at : text.size();
+}
+
+size_t Model::back_of(std::string_view text, int64_t n_tokens) const {
+    size_t missing = static_cast<size_t>(n_tokens) * longest_piece_;
+    size_t at = text.size();
+    while (at > 0 && missing > 0) missing -= is_in_token_[static_cast<unsigned char>(text[--at])];
+    return longest_piece_ > 0 ? text.size() - at : text.size();
+}
 
 Status Model::tokenize(const MarkedText & text, bool add_special, Tokens & out) const noexcept {
     try {
@@ -203,6 +224,8 @@ Status Model::tokenize(const MarkedText & text, bool add_special, Tokens & out) 
         return {};
     } catch (const WorkStopped & stopped) {
         return stopped.status("the tokenizer");
+    } catch (const std::bad_alloc &) {
+        return Status::error(Code::no_memory, "out of memory: the text is too long for what this model may take");
     } catch (const std::exception & error) {
         return Status::error(Code::internal, error.what());
     }

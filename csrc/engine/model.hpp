@@ -2,6 +2,7 @@
 // Ownership: frees the weights and the adapters; contexts must be gone by then.
 // Threads: load on one; everything else is const and may be called from any.
 #pragma once
+#include <array>
 #include <functional>
 #include <memory>
 #include <string>
@@ -39,8 +40,9 @@ class Model {
 
     // So many tokens a text has at least, by the length of the longest piece; 0 if the vocabulary does not tell.
     int64_t least_tokens(std::string_view text) const;
-    // So many bytes give n tokens at least; 0 if the vocabulary does not tell.
-    size_t bytes_of(int64_t n_tokens) const;
+    // So many bytes of its front, or of its back, give n tokens at least; all of them if that is not known.
+    size_t front_of(std::string_view text, int64_t n_tokens) const;
+    size_t back_of(std::string_view text, int64_t n_tokens) const;
 
     // Bytes of one token, maybe half a character. special: spell out special tokens, else they are empty.
     // REQUIRES: valid(token).
@@ -75,7 +77,7 @@ class Model {
     Status open_adapters(const std::vector<std::string> & files);
     void read_traits();
     void read_vocab();
-    bool bytes_never_vanish() const;
+    void read_bytes();
     void tokenize(std::string_view text, const std::vector<Span> & trusted, bool add_special, Tokens & out) const;
     std::string meta(const std::string & key) const;  // empty: no such key
 
@@ -86,7 +88,8 @@ class Model {
     std::unique_ptr<SpecialTokens> special_;
     Tokens before_;  // what the tokenizer puts in front of every text, and what behind
     Tokens behind_;
-    size_t longest_piece_ = 0;  // bytes; 0: a token may stand for more than its piece
+    size_t longest_piece_ = 0;            // bytes; 0: a token may stand for more than its piece
+    std::array<bool, 256> is_in_token_{};  // bytes that are always in some token; a vocabulary may lack a few
     int n_vocab_ = 0;
     int n_gpu_layers_ = 0;
     bool pools_ = false;

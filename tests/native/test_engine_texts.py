@@ -125,6 +125,22 @@ def test_a_prompt_that_can_never_fit_is_refused_untokenised(engine: TestedEngine
     assert failed.n_tokens == LONG // longest  # the bound; each letter is a token of its own
 
 
+def test_bytes_that_a_vocabulary_lacks_do_not_count_against_a_prompt(smollm2: Path) -> None:
+    """This one has no token for six control characters and for two bytes of rare characters."""
+    with TestedEngine(str(smollm2)) as engine:
+        failed = engine.reply(engine.start("e" * LONG, n_ctx=512)).end
+        assert isinstance(failed, wire.Failed)
+        assert failed.code == "too_long"
+        assert failed.n_tokens < len(engine.raw.tokenize("e" * LONG))  # so nobody has counted
+
+        absent = "Hi" + "\x04" * LONG
+        assert len(engine.raw.tokenize(absent)) == 1
+        for truncate in (False, True):
+            end = engine.reply(engine.start(absent, n_ctx=512, num_predict=1, truncate=truncate)).end
+            assert isinstance(end, wire.Finished), end
+            assert end.prompt_tokens == 1
+
+
 def test_a_prompt_that_is_cut_keeps_the_tokens_at_both_ends(engine: TestedEngine) -> None:
     text = "".join(f"{'ab' * (number % 7)} end{number}" for number in range(200_000))
     whole = engine.raw.tokenize([text])
