@@ -181,11 +181,11 @@ cdef inline Py_ssize_t _skip_space(Bytes p, Py_ssize_t i, Py_ssize_t size) noexc
 cdef int _scan(Scan seen, Bytes p, Py_ssize_t size, Py_ssize_t long_string, Py_ssize_t max_depth) noexcept nogil:
     """The whole of the first value. -1: seen.problem says why not."""
     cdef uint8_t stack[MAX_STACK]  # '{' or '[' of each level
-    cdef Py_ssize_t depth = 0, i = 0, key_start = 0, key_end = 0
+    cdef Py_ssize_t depth = 0, i = 0
     cdef Py_ssize_t batch_start = 0, batch_values = 0, batch_longs = 0, start
     cdef Part part
     cdef Cut cut
-    cdef Long long
+    cdef Long long, key, outer_key
     cdef bint in_part = False  # inside an array that is a member of the outermost object
     cdef uint8_t c
     while True:
@@ -204,7 +204,7 @@ cdef int _scan(Scan seen, Bytes p, Py_ssize_t size, Py_ssize_t long_string, Py_s
                 return -1
             if c == 91 and depth == 1 and stack[0] == 123:
                 in_part = True
-                part.key_start, part.key_end, part.start = key_start, key_end, i
+                part.key_start, part.key_end, part.start = outer_key.start, outer_key.end, i
                 part.first_cut = seen.cuts.size()
                 batch_start, batch_values, batch_longs = i + 1, seen.values, 0
             stack[depth] = c
@@ -217,17 +217,11 @@ cdef int _scan(Scan seen, Bytes p, Py_ssize_t size, Py_ssize_t long_string, Py_s
             elif c == 91:
                 continue
             else:
-                if i >= size or p[i] != 34:
-                    return _fail(seen, KEY_OR_END, p, i, size)
-                start = i + 1
-                i = _string(seen, p, start, size, True)
+                i = _key(seen, p, i, size, KEY_OR_END, &key)
                 if i < 0:
                     return -1
-                key_start, key_end = (start, i) if depth == 1 else (key_start, key_end)
-                i = _skip_space(p, i + 1, size)
-                if i >= size or p[i] != 58:
-                    return _fail(seen, AFTER_KEY, p, i, size)
-                i += 1
+                if depth == 1:
+                    outer_key = key
                 continue
         elif c == 34:
             start = i + 1
@@ -280,19 +274,26 @@ cdef int _scan(Scan seen, Bytes p, Py_ssize_t size, Py_ssize_t long_string, Py_s
             i += 1
             if stack[depth - 1] == 91:
                 break
-            i = _skip_space(p, i, size)
-            if i >= size or p[i] != 34:
-                return _fail(seen, KEY, p, i, size)
-            start = i + 1
-            i = _string(seen, p, start, size, True)
+            i = _key(seen, p, _skip_space(p, i, size), size, KEY, &key)
             if i < 0:
                 return -1
-            key_start, key_end = (start, i) if depth == 1 else (key_start, key_end)
-            i = _skip_space(p, i + 1, size)
-            if i >= size or p[i] != 58:
-                return _fail(seen, AFTER_KEY, p, i, size)
-            i += 1
+            if depth == 1:
+                outer_key = key
             break
+
+
+cdef Py_ssize_t _key(Scan seen, Bytes p, Py_ssize_t i, Py_ssize_t size, int problem, Long* key) noexcept nogil:
+    """From a key's opening quote to after its colon. -1: seen.problem, which is ``problem`` if there is no quote."""
+    if i >= size or p[i] != 34:
+        return _fail(seen, problem, p, i, size)
+    key.start = i + 1
+    key.end = _string(seen, p, key.start, size, True)
+    if key.end < 0:
+        return -1
+    i = _skip_space(p, key.end + 1, size)
+    if i >= size or p[i] != 58:
+        return _fail(seen, AFTER_KEY, p, i, size)
+    return i + 1
 
 
 cdef Py_ssize_t _string(Scan seen, Bytes p, Py_ssize_t i, Py_ssize_t size, bint is_key) noexcept nogil:
