@@ -25,7 +25,7 @@ from pyollama.server.connection import current
 from pyollama.server.encoding import Encoder
 from pyollama.server.generation import Completion, Generation, Timer, begin
 from pyollama.server.lookup import FoundModel, find
-from pyollama.server.offload import abandoned, offload
+from pyollama.server.offload import abandoned, offload, offload_foreign
 from pyollama.server.services import services
 from pyollama.wire.chat import Message
 
@@ -212,12 +212,13 @@ class _Run:
         """TemplateError: the template does not parse, or fails."""
         if task.raw:
             return (task.prompt,)
+        run = offload_foreign if task.template else offload
         if task.suffix:
             insertion = gotemplate.insertion
-            return tuple(await offload(insertion, self._template, task.prompt, task.suffix, self.effort, abandoned))
+            return tuple(await run(insertion, self._template, task.prompt, task.suffix, self.effort, abandoned))
         memory = await self._memory(task)
         turns = numbered(self._turns(task))
-        rendered = await offload(gotemplate.chat, self._template, turns, (), self.effort, abandoned)
+        rendered = await run(gotemplate.chat, self._template, turns, (), self.effort, abandoned)
         return preceded(memory, tuple(rendered))
 
     def _plain_parser(self, prompt: Prompt) -> OutputParser:
