@@ -15,11 +15,12 @@
 #include <cstdint>
 #include <cstring>
 
+#include "kernels/prompt_block.hpp"
+
 namespace po_attention {
 
 constexpr int64_t kPart = 512;   // cells of a partial result
 constexpr int64_t kTile = 64;    // rows, and cells, of a matrix product
-constexpr int64_t kBlock = 16;   // rows; alignment of prompt rows
 constexpr int64_t kMasked = -1;  // no cell
 
 // What the graph puts behind a mask; see llama_kv_cache::set_input_kq_mask. All null where it does not.

@@ -192,8 +192,8 @@ class LoadedModel:
 
     @property
     def size(self) -> int:
-        """Bytes: as the engine counts them, or as planned while it loads."""
-        return self.runner.info.size if self.runner.info else self.plan.needed
+        """Bytes: as the engine counts them, or as planned while it loads, and what waits here to be sent to it."""
+        return (self.runner.info.size if self.runner.info else self.plan.needed) + self.runner.queued_bytes
 
     @property
     def size_vram(self) -> int:

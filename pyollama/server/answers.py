@@ -11,6 +11,7 @@ import msgspec
 from quart_trio.wrappers import TrioResponse as Response
 
 from pyollama.errors import PyollamaError
+from pyollama.server.offload import offload
 from pyollama.wire.ollama import ErrorAnswer
 
 JSON = "application/json; charset=utf-8"
@@ -25,6 +26,11 @@ _encode = msgspec.json.Encoder().encode
 
 def json(value: Any, *, status: int = 200) -> Response:
     return Response(_encode(value), status=status, content_type=JSON)
+
+
+async def large_json(value: Any) -> Response:
+    """For what may be many megabytes: encoded beside the event loop."""
+    return Response(await offload(_encode, value), content_type=JSON)
 
 
 def error(failure: PyollamaError) -> Response:

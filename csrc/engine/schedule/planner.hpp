@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/types.hpp"
+#include "kernels/prompt_block.hpp"
 
 namespace po {
 
@@ -36,7 +37,7 @@ class CostModel {
 // Attention computes prompt rows in blocks of so many aligned ones, and rows of a broken block in another way, which
 // rounds differently (csrc/kernels/flash_attention.hpp). Prompts are cut between blocks only, so that their rows do not
 // depend on how they are cut.
-constexpr int kBlockRows = 16;
+constexpr int kBlockRows = po_attention::kBlock;
 
 // The rows of a prompt that a step computes, of at most `most` beginning at pos: up to the end of a block, or of the prompt.
 // 0: not a block fits.

@@ -54,6 +54,20 @@ async def test_another_adapter_is_another_process(tmp_path: Path) -> None:
         assert await pid_of(scheduler, plain) != await pid_of(scheduler, adapted)
 
 
+async def test_what_waits_to_be_sent_counts_until_its_request_is_left(model: Model) -> None:
+    """B10: the process has stopped reading, as one that is busy."""
+    async with scheduling("send(loaded)\nimport time\ntime.sleep(3600)") as scheduler:
+        async with scheduler.use(model, PLAIN, None) as lease:
+            (before,) = scheduler.loaded()
+            async with lease.generate(["x" * 5_000_000], PLAIN, truncate=True, shift=True):  # fills the pipe
+                await trio.testing.wait_all_tasks_blocked(0.05)
+                async with lease.generate(["y" * 5_000_000], PLAIN, truncate=True, shift=True):
+                    (queued,) = scheduler.loaded()
+                    assert queued.size > before.size + 4_000_000
+                (after,) = scheduler.loaded()
+                assert after.size < before.size + 100_000
+
+
 async def test_the_lease_passes_the_request_on(model: Model) -> None:
     options = Options(num_ctx=1000)
     async with scheduling() as scheduler, scheduler.use(model, options, None) as lease:

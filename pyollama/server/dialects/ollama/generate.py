@@ -23,7 +23,7 @@ async def generate() -> Response:
     if ask.preview:
         shown = await pipeline.preview(ask)
         info = wire.DebugInfo(shown.prompt, shown.n_images)
-        return answers.json(_empty(ask.model, done=False, debug_info=info))
+        return await answers.large_json(_empty(ask.model, done=False, debug_info=info))
     return await pipeline.answer(ask, GenerateEncoder(ask))
 
 
