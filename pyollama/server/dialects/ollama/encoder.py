@@ -75,6 +75,10 @@ class GenerateEncoder(_Lines):
             **_finished(ending),
         )
 
+    def empty(self, **fields: Any) -> wire.GenerateResponse:
+        """An object without an answer: the model was only loaded, or the prompt is only shown."""
+        return wire.GenerateResponse(model=self._model, created_at=utc_now(), response="", **fields)
+
 
 class ChatEncoder(_Lines):
     def delta(self, delta: Delta, logprobs: Sequence[TokenLogprob]) -> bytes:
@@ -106,6 +110,11 @@ class ChatEncoder(_Lines):
             logprobs=self._logprobs(logprobs),
             **_finished(ending),
         )
+
+    def empty(self, **fields: Any) -> wire.ChatResponse:
+        """An object without an answer: the model was only loaded, or the prompt is only shown."""
+        message = wire.AnsweredMessage("assistant", "")
+        return wire.ChatResponse(model=self._model, created_at=utc_now(), message=message, **fields)
 
 
 def _finished(ending: Ending) -> dict[str, Any]:
