@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
 import struct
-import tracemalloc
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.gguf_writer import TensorSpec, Typed, write_gguf
+from support.memory import bounded_memory
 
 from pyollama.errors import GGUFError
 from pyollama.native._gguf import ArrayValue, Header, read_header
@@ -62,17 +60,6 @@ def sample(request: pytest.FixtureRequest) -> Sample:
     return synthetic() if request.param == "synthetic" else real(request.getfixturevalue("smollm2"))
 
 
-@contextlib.contextmanager
-def bounded_memory() -> Iterator[None]:
-    """Fails if at any moment more than MOST_MEMORY was allocated inside."""
-    tracemalloc.start(1)
-    try:
-        yield
-        assert tracemalloc.get_traced_memory()[1] < MOST_MEMORY
-    finally:
-        tracemalloc.stop()
-
-
 def use(header: Header) -> None:
     """Read what a caller would, so that a position the reader let pass shows."""
     for value in header.metadata.values():
@@ -85,7 +72,7 @@ def use(header: Header) -> None:
 def test_every_truncation_is_an_error_with_an_offset(sample: Sample, tmp_path: Path) -> None:
     path = tmp_path / "model.gguf"
     path.write_bytes(sample.header[:TRUNCATIONS])
-    with bounded_memory(), path.open("r+b") as file:
+    with bounded_memory(MOST_MEMORY), path.open("r+b") as file:
         for length in reversed(range(min(TRUNCATIONS, len(sample.header)))):
             file.truncate(length)
             try:
@@ -120,7 +107,7 @@ def test_random_mutations_read_or_raise_our_error(sample: Sample, tmp_path: Path
     path = tmp_path / "model.gguf"
     path.write_bytes(sample.header)
     refused = 0
-    with bounded_memory(), path.open("r+b", buffering=0) as file:
+    with bounded_memory(MOST_MEMORY), path.open("r+b", buffering=0) as file:
         file.truncate(sample.size)  # a hole instead of tensor data
         for _ in range(MUTATIONS):
             at, new = mutate(rng, sample)
@@ -146,7 +133,7 @@ def test_the_largest_header_that_is_allowed_stays_within_memory(tmp_path: Path) 
     tensors = [TensorSpec(f"{i:05}" + "t" * 50, shape=(1, 1, 1, 1)) for i in range(32_000)]
     path = tmp_path / "model.gguf"
     path.write_bytes(write_gguf(metadata, tensors))
-    with bounded_memory():
+    with bounded_memory(MOST_MEMORY):
         header = read_header(path)
         assert (len(header.metadata), len(header.tensors)) == (16_002, 32_000)
         assert header.metadata["key.00064." + "k" * 100] == rare

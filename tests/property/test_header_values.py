@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import tracemalloc
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support import library
 from support.gguf_writer import Typed
+from support.memory import bounded_memory
 
 from pyollama.config import Settings
 from pyollama.create import CreateSpec, create
@@ -50,16 +49,6 @@ ARRAYS = st.one_of(
 )
 
 
-@contextlib.contextmanager
-def bounded_memory() -> Iterator[None]:
-    tracemalloc.start(1)
-    try:
-        yield
-        assert tracemalloc.get_traced_memory()[1] < MOST_MEMORY
-    finally:
-        tracemalloc.stop()
-
-
 @given(st.dictionaries(st.sampled_from(KEYS), SCALARS | ARRAYS, max_size=6))
 @example({"llama.block_count": 2**32 - 1})
 @example({"llama.context_length": Typed("uint64", 2**64 - 1), "llama.embedding_length": math.inf})
@@ -70,12 +59,12 @@ def test_b1_no_value_of_a_header_breaks_what_is_told_of_a_model(tmp_path: Path, 
     content = library.tiny_gguf(metadata)
     library.put_model(tmp_path, "m", [("model", content), ("projector", content)])
     model = store.open_model(ModelName.parse("m"))
-    with bounded_memory():
+    with bounded_memory(MOST_MEMORY):
         assert 0 <= model.lengths.get("context_length", 0) < 2**31
         assert 0 <= model.lengths.get("embedding_length", 0) < 2**31
         for verbose in (False, True):
             show(model, verbose=verbose)
-    with bounded_memory(), contextlib.suppress(LoadFailed, NotEnoughMemory):
+    with bounded_memory(MOST_MEMORY), contextlib.suppress(LoadFailed, NotEnoughMemory):
         make_plan(read_facts(model.model_paths, []), Options(), Settings(), 1 << 40)
-    with bounded_memory(), contextlib.suppress(PyollamaError):
+    with bounded_memory(MOST_MEMORY), contextlib.suppress(PyollamaError):
         list(create(store, CreateSpec("n", files={"t.gguf": library.put_blob(tmp_path, content)})))
