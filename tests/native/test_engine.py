@@ -108,7 +108,7 @@ def test_a_beginning_that_is_being_computed_is_awaited(engine: TestedEngine) -> 
     reused = [reply.end.prompt_reused for reply in engine.replies(numbers)]
 
     assert reused[0] == 0
-    assert min(reused[1:]) >= 1000
+    assert min(reused[1:]) >= len(engine.raw.tokenize(shared)) - 32  # the last few are not waited for
 
 
 def test_stop_strings_are_found_across_tokens_and_not_printed(alphabet: TestedEngine) -> None:
